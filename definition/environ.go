@@ -1,0 +1,261 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Prefixes of the environment variables that set something.
+const (
+	apiPrefix     = "GODWIT_API_"
+	gatewayPrefix = "GODWIT_GATEWAY_"
+)
+
+// environment is the layer that variables make.
+type environment struct {
+	apis     map[string]*node
+	gateway  *node
+	warnings []string
+}
+
+// readEnvironment turns the GODWIT_ variables into settings. written tells which
+// keys of maps the files use, so that a variable meets their spelling.
+func readEnvironment(environ, apis []string, written func(api string) *node, bad *mistakes) environment {
+	env := environment{apis: make(map[string]*node)}
+	var apiLeaves, gatewayLeaves []leaf
+	for _, pair := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(pair, "=")
+		at := place{layer: &layer{kind: inEnvironment, name: "environment " + name}}
+		if rest, ok := strings.CutPrefix(name, gatewayPrefix); ok {
+			if gatewayLeaves == nil {
+				gatewayLeaves = leavesOf(gatewayType)
+			}
+			if keys := matchVariable(gatewayLeaves, rest, servedNames(apis)); keys != nil {
+				env.gateway = insert(env.gateway, keys, value, at)
+			} else {
+				bad.at(at, nil, "no setting of the gateway has this name", variableHint(gatewayPrefix, rest, gatewayLeaves))
+			}
+			continue
+		}
+		rest, ok := strings.CutPrefix(name, apiPrefix)
+		if !ok {
+			continue
+		}
+		if apiLeaves == nil {
+			apiLeaves = leavesOf(configType)
+		}
+		env.api(apiVariable{rest, value, at}, apis, apiLeaves, written, bad)
+	}
+	return env
+}
+
+// servedNames is a gateway section that names every API, as matchVariable wants
+// the keys that are known.
+func servedNames(apis []string) *node {
+	names := &node{kind: mapping}
+	for _, api := range apis {
+		names.keys = append(names.keys, entry{name: api})
+	}
+	return &node{kind: mapping, keys: []entry{{name: "apis", value: names}}}
+}
+
+// apiVariable is one variable, without its prefix.
+type apiVariable struct {
+	rest  string
+	value string
+	at    place
+}
+
+// api finds the API and the setting that a variable means. Where the names
+// allow two readings it is a mistake: guessing could change the wrong API.
+func (env *environment) api(v apiVariable, apis []string, leaves []leaf, written func(string) *node, bad *mistakes) {
+	type reading struct {
+		api  string
+		keys []string
+	}
+	var found []reading
+	var owners []string // APIs whose name fits
+	for _, api := range apis {
+		rest, ok := strings.CutPrefix(v.rest, variableForm(api)+"_")
+		if !ok {
+			continue
+		}
+		owners = append(owners, api)
+		if keys := matchVariable(leaves, rest, written(api)); keys != nil {
+			found = append(found, reading{api, keys})
+		}
+	}
+	switch {
+	case len(found) == 1:
+		env.apis[found[0].api] = insert(env.apis[found[0].api], found[0].keys, v.value, v.at)
+	case len(found) > 1:
+		bad.at(v.at, nil, fmt.Sprintf("the name fits the APIs %q and %q", found[0].api, found[1].api), "rename one of them, or use a profile")
+	case len(owners) > 0:
+		owner := slices.MaxFunc(owners, func(a, b string) int { return len(a) - len(b) })
+		form := variableForm(owner) + "_"
+		bad.at(v.at, nil, fmt.Sprintf("no setting of API %q has this name", owner), variableHint(apiPrefix+form, v.rest[len(form):], leaves))
+	default:
+		env.warnings = append(env.warnings, v.at.String()+": it fits no API of the definition and is ignored")
+	}
+}
+
+// variableForm is how a name is spelled in a variable.
+func variableForm(name string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+func variableHint(prefix, rest string, leaves []leaf) string {
+	var all []string
+	for _, l := range leaves {
+		if !slices.Contains(l.path, "*") {
+			all = append(all, variableForm(strings.Join(l.path, "_")))
+		}
+	}
+	if best, ok := nearest(rest, all); ok {
+		return fmt.Sprintf("did you mean %s%s?", prefix, best)
+	}
+	return ""
+}
+
+// matchVariable returns the keys that the end of a variable's name stands for;
+// nil if there are none. below is what the files have there.
+func matchVariable(leaves []leaf, rest string, below *node) []string {
+	for _, l := range leaves {
+		if keys, ok := matchLeaf(l, rest, below); ok {
+			return keys
+		}
+	}
+	return nil
+}
+
+func matchLeaf(l leaf, rest string, below *node) ([]string, bool) {
+	keys := make([]string, 0, len(l.path))
+	for i, name := range l.path {
+		last := i == len(l.path)-1
+		switch {
+		case last && name != "*":
+			return append(keys, name), rest == variableForm(name)
+		case last:
+			key, known := mapKey(l, rest, below)
+			// A new operation belongs into a file.
+			return append(keys, key), rest != "" && (known || !l.field.shorthand)
+		case name == "*":
+			if name = knownPrefix(below, rest); name == "" {
+				return nil, false
+			}
+		}
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, variableForm(name)+"_"); !ok {
+			return nil, false
+		}
+		keys, below = append(keys, name), below.get(name)
+	}
+	return nil, false
+}
+
+// knownPrefix returns the longest key of a mapping that a variable's name
+// begins with.
+func knownPrefix(n *node, rest string) string {
+	longest := ""
+	if n != nil {
+		for _, e := range n.keys {
+			if strings.HasPrefix(rest, variableForm(e.name)+"_") && len(e.name) > len(longest) {
+				longest = e.name
+			}
+		}
+	}
+	return longest
+}
+
+// mapKey turns a part of a variable's name into the key of a map: as the file
+// spells it, else in the usual form of such keys.
+func mapKey(l leaf, part string, below *node) (key string, known bool) {
+	if below != nil {
+		for _, e := range below.keys {
+			if variableForm(e.name) == part {
+				return e.name, true
+			}
+		}
+	}
+	if l.field.headerKeys {
+		return http.CanonicalHeaderKey(strings.ReplaceAll(part, "_", "-")), false
+	}
+	return strings.ToLower(part), false
+}
+
+// insert returns tree with one more value in it. What is already there stays
+// unless it is the same key.
+func insert(tree *node, keys []string, value string, at place) *node {
+	leaf := &node{kind: scalar, at: at, text: value}
+	for _, k := range slices.Backward(keys) {
+		leaf = &node{kind: mapping, at: at, keys: []entry{{k, at, leaf}}}
+	}
+	return merge(configType, tree, leaf, fieldFlags{})
+}
+
+// readOverrides turns overrides into settings by API.
+func readOverrides(o Options, apis []string, bad *mistakes) map[string]*node {
+	if len(o.Overrides) == 0 {
+		return nil
+	}
+	source := o.OverrideSource
+	if source == "" {
+		source = "override"
+	}
+	out := make(map[string]*node)
+	leaves := leavesOf(configType)
+	names := slices.Sorted(maps.Keys(o.Overrides))
+	for _, api := range names { // "*" sorts first, and the named ones beat it
+		targets := []string{api}
+		if api == "*" {
+			targets = apis
+		} else if !slices.Contains(apis, api) {
+			bad.add(&Error{File: source, Msg: "there is no API " + quote(api), Hint: didYouMean(api, apis)})
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(o.Overrides[api])) {
+			at := place{layer: &layer{kind: inOverride, name: source + " " + key}}
+			keys := matchPath(leaves, key)
+			if keys == nil {
+				bad.at(at, nil, "there is no setting "+quote(key), didYouMean(key, leafPaths(leaves)))
+				continue
+			}
+			for _, target := range targets {
+				out[target] = insert(out[target], keys, o.Overrides[api][key], at)
+			}
+		}
+	}
+	return out
+}
+
+func leafPaths(leaves []leaf) []string {
+	out := make([]string, len(leaves))
+	for i, l := range leaves {
+		out[i] = strings.Join(l.path, ".")
+	}
+	return out
+}
+
+// matchPath splits a dotted path into the keys of a setting that a text can
+// set. The last key of a map may hold dots.
+func matchPath(leaves []leaf, path string) []string {
+	for _, l := range leaves {
+		n := len(l.path)
+		if keys := strings.SplitN(path, ".", n); len(keys) == n && fits(l, keys) {
+			return keys
+		}
+	}
+	return nil
+}
+
+func fits(l leaf, keys []string) bool {
+	for i, name := range l.path {
+		if name != "*" && name != keys[i] || keys[i] == "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,75 @@
+package exchange_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/godwittest"
+)
+
+func ExampleChain() {
+	tagged := func(next http.RoundTripper) http.RoundTripper {
+		return exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+			req = exchange.Own(req) // never the caller's own request
+			req.Header.Set("X-Team", "birds")
+			return next.RoundTrip(req)
+		})
+	}
+	rt := godwittest.Script(godwittest.Text(200, "hello"))
+	client := &http.Client{Transport: exchange.Chain(rt, tagged)}
+	resp, err := client.Get("https://api.example.com/")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = resp.Body.Close() }()
+	fmt.Println(resp.StatusCode, rt.Requests()[0].Header.Get("X-Team"))
+	// Output: 200 birds
+}
+
+func ExampleError() {
+	err := error(&exchange.Error{
+		Kind: exchange.ErrRateLimited, Method: "GET", URL: "https://api.example.com/items", Status: 429,
+	})
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, exchange.ErrRateLimited))
+	if e, ok := errors.AsType[*exchange.Error](err); ok {
+		fmt.Println(e.Status, e.Sent)
+	}
+	// Output:
+	// GET https://api.example.com/items: rate limited: 429 Too Many Requests
+	// true
+	// 429 no
+}
+
+func ExampleKind() {
+	err := &exchange.Error{Kind: exchange.ErrHeaderTimeout}
+	fmt.Println(errors.Is(err, exchange.ErrHeaderTimeout), errors.Is(err, exchange.ErrTimeout), errors.Is(err, exchange.ErrDNS))
+	// Output: true true false
+}
+
+func ExampleSend() {
+	ctx, call := exchange.WithCall(context.Background())
+	call.Observe(exchange.ObserverFunc(func(_ context.Context, e exchange.Event) {
+		fmt.Println(e.Name, e.Method(), e.URL(), e.Status)
+	}))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com/items?token=secret", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := exchange.Send(godwittest.Script(godwittest.Status(204)), req, call, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(call.Attempts()), resp.Body.Close())
+	// Output:
+	// attempt.start GET https://api.example.com/items?token=*** 0
+	// attempt.done GET https://api.example.com/items?token=*** 204
+	// call.body GET https://api.example.com/items?token=*** 204
+	// 1 <nil>
+}

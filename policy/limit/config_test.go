@@ -1,0 +1,68 @@
+package limit_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/signal"
+	"github.com/godwit-go/godwit/policy/limit"
+)
+
+func TestOff(t *testing.T) {
+	t.Parallel()
+	if m, err := limit.New(limit.Config{MaxWait: time.Second}); m != nil || err != nil {
+		t.Errorf("%v, %v", m != nil, err)
+	}
+}
+
+func TestGoodConfigs(t *testing.T) {
+	t.Parallel()
+	for _, l := range []string{"5000/h", "10/s", "900/m", "1200/5m", "100000/d", "1_000/min", "0.5/s", "1/1m30s", "3/2d", " 10 / s ", "100/500ms"} {
+		if _, err := limit.New(limit.Config{Quotas: []limit.Quota{{Name: "core", Limit: l}}}); err != nil {
+			t.Errorf("%q: %v", l, err)
+		}
+	}
+}
+
+// What cannot be right is refused with the field's name, and never a panic.
+func TestBadConfigs(t *testing.T) {
+	t.Parallel()
+	one := func(q limit.Quota) limit.Config { return limit.Config{Quotas: []limit.Quota{q}} }
+	for field, c := range map[string]limit.Config{
+		"limit.max_wait: ":                   {MaxWait: -1},
+		"limit.max_freeze: ":                 {MaxFreeze: -1},
+		"limit.mode: ":                       {Mode: "fast"},
+		"limit.dialect: ":                    {Dialect: "klingon"},
+		"limit.signals[0].":                  {Signals: []signal.Mapping{{Header: "X", Field: "colour"}}},
+		"limit.quotas: ":                     {Quotas: make([]limit.Quota, 17)},
+		"limit.quotas[0].name: ":             one(limit.Quota{Limit: "1/s"}),
+		"limit.quotas[1].name: ":             {Quotas: []limit.Quota{{Name: "a", Limit: "1/s"}, {Name: "a", Limit: "1/s"}}},
+		"limit.quotas[0].model: ":            one(limit.Quota{Name: "a", Limit: "1/s", Model: "sieve"}),
+		"limit.quotas[0].model: log is not":  one(limit.Quota{Name: "a", Limit: "1/s", Model: "log"}),
+		"limit.quotas[0].model: unknown is ": one(limit.Quota{Name: "a", Limit: "1/s", Model: "unknown"}),
+		"limit.quotas[0].burst: ":            one(limit.Quota{Name: "a", Limit: "1/s", Burst: 0.5}),
+		"limit.quotas[0].burst: only":        one(limit.Quota{Name: "a", Limit: "1/m", Model: "window", Burst: 5}),
+		"limit.quotas[0].cost: ":             one(limit.Quota{Name: "a", Limit: "5/s", Cost: map[string]float64{"GET": 6}}),
+		"limit.quotas[0].cost: \"get\"":      one(limit.Quota{Name: "a", Limit: "5/s", Cost: map[string]float64{"get": 1}}),
+		"limit.quotas[0].key: ":              one(limit.Quota{Name: "a", Limit: "5/s", Key: "{planet}"}),
+		"limit.quotas[0].on_refused: ":       one(limit.Quota{Name: "a", Limit: "5/s", OnRefused: "cry"}),
+	} {
+		_, err := limit.New(c)
+		if !errors.Is(err, exchange.ErrConfig) || !strings.HasPrefix(err.Error(), field) {
+			t.Errorf("%q: got %v", field, err)
+		}
+	}
+	for _, l := range []string{"", "many", "5", "5/", "/s", "0/s", "-1/s", "5/fortnight", "1e300/s", "NaN/s", "Inf/s", "5/0s", "5/-1s", "5/400d", "5/99999999999d", "5/s/s", "0.5/m window"} {
+		if _, err := limit.New(one(limit.Quota{Name: "a", Limit: l})); !errors.Is(err, exchange.ErrConfig) || !strings.HasPrefix(err.Error(), "limit.quotas[0].limit: ") {
+			t.Errorf("%q: got %v", l, err)
+		}
+	}
+	for _, l := range []string{"5/s", "0", "0.5", ""} {
+		if _, err := limit.New(one(limit.Quota{Name: "a", Model: "concurrency", Limit: l})); !errors.Is(err, exchange.ErrConfig) {
+			t.Errorf("concurrency %q: got %v", l, err)
+		}
+	}
+}

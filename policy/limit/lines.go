@@ -1,0 +1,89 @@
+package limit
+
+import (
+	"net/url"
+	"slices"
+)
+
+// groupOf returns the group of a call, with its lines.
+func (l *Limiter) groupOf(op *Op, now float64) *group {
+	key := groupKey{origin: op.Origin, credential: op.Credential, operation: op.Operation, method: op.Method, class: min(op.Class, classes-1)}
+	if g := l.groups[key]; g != nil {
+		return g
+	}
+	if len(l.groups) >= l.sweepAt {
+		l.sweep(now)
+	}
+	g := &group{key: key}
+	for i := range l.quotas {
+		q := &l.quotas[i]
+		if len(q.operations) > 0 && !slices.Contains(q.operations, key.operation) {
+			continue
+		}
+		g.lines = append(g.lines, l.lineOf(q, key, now))
+		g.costs = append(g.costs, q.cost(op.Method))
+	}
+	l.groups[key] = g
+	return g
+}
+
+// lineOf returns the line of a quota for a call.
+func (l *Limiter) lineOf(q *quota, g groupKey, now float64) *tracked {
+	key := lineKey{quota: q.name, origin: g.origin}
+	if q.byCredential {
+		key.credential = g.credential
+	}
+	if q.byOperation {
+		key.operation = g.operation
+	}
+	if q.byMethod {
+		key.method = g.method
+	}
+	if t := l.lines[key]; t != nil {
+		return t
+	}
+	t := &tracked{line: *newLine(q.law, now), quota: q, key: key, usedAt: now}
+	if u, err := url.Parse(g.origin); err == nil {
+		t.url = u
+	} else {
+		t.url = &url.URL{Host: g.origin}
+	}
+	l.lines[key] = t
+	return t
+}
+
+// sweep forgets groups that nobody uses, and then lines without a group that
+// have nothing left to remember.
+func (l *Limiter) sweep(now float64) {
+	needed := make(map[*tracked]bool)
+	for key, g := range l.groups {
+		if g.users == 0 && g.idle(now) {
+			delete(l.groups, key)
+			continue
+		}
+		for _, t := range g.lines {
+			needed[t] = true
+		}
+	}
+	for key, t := range l.lines {
+		if !needed[t] {
+			delete(l.lines, key)
+		}
+	}
+	l.sweepAt = max(maxGroups, 2*len(l.groups))
+}
+
+// idle reports whether the lines of a group would be the same if they were new:
+// nothing is frozen, and what was sent is out of the server's memory.
+func (g *group) idle(now float64) bool {
+	for _, t := range g.lines {
+		memory := max(60, t.declared.w)
+		if t.declared.rate > 0 {
+			memory = max(memory, t.declared.burst/t.declared.rate)
+		}
+		if now < t.frozenUntil || now-t.usedAt < memory {
+			return false
+		}
+	}
+	return true
+}

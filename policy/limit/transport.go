@@ -1,0 +1,231 @@
+package limit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/signal"
+	"github.com/godwit-go/godwit/internal/upstream"
+)
+
+const policy = "limit"
+
+// New returns the middleware; nil if c limits nothing. It belongs inside retry,
+// so that every attempt pays for its place.
+func New(c Config) (exchange.Middleware, error) {
+	if len(c.Quotas) == 0 && c.Dialect == "" && len(c.Signals) == 0 {
+		_, err := NewLimiter(c)
+		return nil, err
+	}
+	parser, err := signal.New(signal.Dialect(c.Dialect), c.Signals)
+	if err != nil {
+		return nil, exchange.ConfigErrorf("limit.%w", err)
+	}
+	l, err := NewLimiter(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.RoundTripper) http.RoundTripper {
+		return &transport{next: next, limiter: l, parser: parser, credential: c.Credential, clocks: &upstream.Table[clock]{}}
+	}, nil
+}
+
+type transport struct {
+	next       http.RoundTripper
+	limiter    *Limiter
+	parser     *signal.Parser
+	credential string
+	clocks     *upstream.Table[clock]
+}
+
+// clock is what is known of an origin's clock.
+type clock struct {
+	mu sync.Mutex
+	signal.Clock
+}
+
+type classKey struct{}
+
+// WithClass returns a context in which calls have the class c.
+func WithClass(ctx context.Context, c Class) context.Context {
+	return context.WithValue(ctx, classKey{}, c)
+}
+
+// RoundTrip waits for the attempt's turn, and learns from what comes back.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	live := exchange.LiveFrom(req.Context())
+	if live == nil {
+		return t.alone(req)
+	}
+	entry := t.clocks.Get(req.URL)
+	defer entry.Release()
+	g, err := t.acquire(req, live, entry.Origin)
+	if err != nil {
+		exchange.CloseBody(req)
+		return nil, err
+	}
+	open := true
+	defer func() { // on a panic too: what is beneath may be the caller's own code
+		if open {
+			g.End()
+		}
+	}()
+	sent := time.Now()
+	resp, err := t.next.RoundTrip(req)
+	switch {
+	case err != nil || resp == nil:
+		if err != nil && live.SentSoFar(err) == exchange.SentNo {
+			g.Cancel()
+		}
+		return resp, err
+	}
+	t.learn(req, live, g, resp, sent, entry.Value)
+	if g.holds() {
+		open = !keep(resp, g)
+	}
+	return resp, nil
+}
+
+// alone serves a chain in which nobody else makes attempts.
+func (t *transport) alone(incoming *http.Request) (*http.Response, error) {
+	req, call := exchange.Begin(incoming)
+	resp, err := exchange.Send(t, req, call, 0)
+	if resp != nil {
+		resp.Request = incoming
+	}
+	return resp, err
+}
+
+// acquire waits for the turn of an attempt.
+func (t *transport) acquire(req *http.Request, live *exchange.Live, origin string) (Grant, error) {
+	call, ctx := live.Call(), req.Context()
+	op := Op{
+		Origin: origin, Credential: t.credential, Operation: call.Operation, Method: req.Method,
+		Deadline: call.Deadline, Probe: live.Has(exchange.FactProbe),
+	}
+	if op.Method == "" {
+		op.Method = http.MethodGet
+	}
+	if call.NoAuth || call.Anonymous {
+		op.Credential = ""
+	}
+	if c, ok := ctx.Value(classKey{}).(Class); ok {
+		op.Class = c
+	}
+	g, eta, err := t.limiter.enter(ctx, &op, false)
+	if err == nil && eta > 0 {
+		call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
+		err = g.wait(ctx)
+	}
+	if err == nil {
+		return g, nil
+	}
+	var own *exchange.Error
+	if !errors.As(err, &own) || ctx.Err() != nil {
+		return Grant{}, call.ContextError(ctx, policy, req)
+	}
+	refused := call.NewError(own.Kind, policy, req, own.Err)
+	refused.RetryAfter = own.RetryAfter
+	return Grant{}, refused
+}
+
+// learn reads what the answer says and tells the lines.
+func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp *http.Response, sent time.Time, c *clock) {
+	received := time.Now()
+	a := signal.Answer{Status: resp.StatusCode, Header: resp.Header, Sent: sent, Received: received}
+	c.mu.Lock()
+	c.Observe(resp.Header, sent, received)
+	a.Clock = c.Clock
+	c.mu.Unlock()
+	if resp.Body != nil && resp.Body != http.NoBody && t.parser.WantsBody(resp.StatusCode, resp.Header) {
+		a.Body = peek(resp)
+	}
+	out := Outcome{Status: resp.StatusCode, Readings: t.parser.Parse(a)}
+	for i := range out.Readings {
+		if out.Readings[i].Refused {
+			live.Note(exchange.FactRefused)
+		}
+	}
+	for _, n := range g.Done(out) {
+		live.Call().Emit(req, exchange.Event{Name: n.Event, Live: live, Status: resp.StatusCode, Delay: n.Delay, Reason: n.Reason})
+	}
+}
+
+// peek reads a prefix of the body and puts it back.
+func peek(resp *http.Response) []byte {
+	b := &peeked{ReadCloser: resp.Body}
+	prefix, err := io.ReadAll(io.LimitReader(resp.Body, signal.MaxBody))
+	b.prefix.Reset(prefix)
+	b.err = err // the reader gets it after the prefix
+	resp.Body = b
+	return prefix
+}
+
+// peeked is a body of which a prefix has been read.
+type peeked struct {
+	io.ReadCloser
+	prefix bytes.Reader
+	err    error
+}
+
+func (b *peeked) Read(p []byte) (int, error) {
+	switch {
+	case b.prefix.Len() > 0:
+		return b.prefix.Read(p)
+	case b.err != nil:
+		return 0, b.err
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// holds reports whether the grant holds concurrency.
+func (g Grant) holds() bool {
+	g.p.l.mu.Lock()
+	defer g.p.l.mu.Unlock()
+	return g.p.gen == g.gen && g.p.state == holding
+}
+
+// keep puts the end of the grant behind the end of the response body; false if
+// there is no body to wait for.
+func keep(resp *http.Response, g Grant) bool {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		return false
+	}
+	b := &body{ReadCloser: resp.Body, grant: g}
+	w, writes := resp.Body.(io.Writer)
+	resp.Body = b
+	if writes && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body = struct {
+			*body
+			io.Writer
+		}{b, w}
+	}
+	return true
+}
+
+// body is a response body that holds concurrency. A grant ends once, however
+// often it is told.
+type body struct {
+	io.ReadCloser
+	grant Grant
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.grant.End()
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.grant.End()
+	return err
+}
