@@ -32,6 +32,8 @@ const (
 	EventLimitRefused     = "limit.refused"      // the server refused the call for want of quota; Delay is what it asks to wait
 	EventLimitFrozen      = "limit.frozen"       // a line is held back; Delay is for how long
 	EventLimitQuotaDrift  = "limit.quota_drift"  // the server states another quota than is declared
+	EventLimitStoreLost   = "limit.store_lost"   // the store that a fleet shares does not answer; Reason says why
+	EventLimitStoreBack   = "limit.store_back"   // it answers again
 )
 
 // Event is one thing that happened to a call. What costs something to make is

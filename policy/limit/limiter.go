@@ -2,13 +2,13 @@ package limit
 
 import (
 	"context"
-	"fmt"
-	"math"
+	"errors"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/line"
 	"github.com/godwit-go/godwit/internal/signal"
 )
 
@@ -17,329 +17,170 @@ type Reading = signal.Record
 
 // Class is the priority of a call. While calls of several classes wait, places
 // go to interactive, normal and batch calls as 70 to 25 to 5; a share that
-// nobody uses goes to the others.
-type Class uint8
+// nobody uses goes to the others. In a fleet this holds within each process.
+type Class = line.Class
 
 // The classes.
 const (
-	Normal      Class = iota
-	Interactive       // somebody looks at the screen
-	Batch             // patient: max_wait does not apply
-	classes
+	Normal      = line.Normal
+	Interactive = line.Interactive // somebody looks at the screen
+	Batch       = line.Batch       // patient: max_wait does not apply
 )
-
-// weights are the shares of the classes.
-var weights = [classes]float64{Normal: 25, Interactive: 70, Batch: 5}
 
 // Op says which lines a call touches, and how much it may be delayed.
-type Op struct {
-	Origin     string             // such as https://api.example.com
-	Credential string             // whose quota it is; a name or a hash, never a secret
-	Operation  string             // name of the operation, if it has one
-	Method     string             // request method
-	Class      Class              // priority
-	Cost       map[string]float64 // units by name of the quota, where the declared cost is not right
-	Deadline   time.Time          // end of the call, besides that of the context; zero: none
-	Probe      bool               // finds out whether the upstream is back: a line that Health holds back lets it pass
-}
+type Op = line.Op
 
 // Outcome is what a call came to.
-type Outcome struct {
-	Status   int                // status of the answer; 0: there was none
-	Readings []Reading          // what the answer says about quotas
-	Cost     map[string]float64 // units that were used, by name of the quota, where the estimate was not right
-}
+type Outcome = line.Outcome
 
-// Notice is something that an outcome told about a line.
-type Notice struct {
-	Event  string        // one of exchange.EventLimitRefused, EventLimitFrozen, EventLimitQuotaDrift
-	Quota  string        // name of the quota
-	Delay  time.Duration // how long the line is held back
-	Reason string        // one phrase, with what was read
-}
-
-// Limiter holds the lines of one API in this process. It is safe for concurrent
-// use. It has no goroutine; a timer runs while somebody waits.
+// Limiter holds the lines of one API in this process, or the places of this
+// process in the lines of a fleet. It is safe for concurrent use. Nothing needs
+// to be closed: a timer runs while somebody waits, and a goroutine while the
+// store is asked.
 type Limiter struct {
-	quotas    []quota
-	maxWait   float64
-	start     time.Time
-	mu        sync.Mutex
-	groups    map[groupKey]*group
-	lines     map[lineKey]*tracked
-	sweepAt   int
-	queues    [classes]queue
-	waiting   int
-	order     uint64 // of arrival
-	scan      uint64 // number of the scan, to mark what is held in it
-	checkedAt float64
-	timer     *time.Timer
-	wake      float64 // when the timer fires; +Inf: it is off
-	latency   float64 // median time to the response headers, s
-	next      float64 // the next turn that the last scan saw
-	free      *place  // places for reuse
-	freed     int     // how many
-	health    Health
+	core *line.Limiter
+
+	mu    sync.Mutex
+	heard []line.Notice // of the store, until a call can tell of it
 }
 
-// tracked is a line and who uses it.
-type tracked struct {
-	line
-	quota  *quota
-	key    lineKey
-	queued [classes]float64 // cost in line, by class
-	ahead  float64          // scratch of inLine
-	url    *url.URL         // origin, to ask for its health
-	heldIn uint64           // scan in which a call at the front claims it
-	usedAt float64
+// maxNotices bounds what is kept for the next call to tell.
+const maxNotices = 16
+
+// NewLimiter returns the lines of an API.
+func NewLimiter(c Config) (*Limiter, error) {
+	o, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	l := new(Limiter)
+	o.Fleet, o.Notify = c.fleet(), l.note
+	l.core = line.New(o)
+	return l, nil
 }
 
-type lineKey struct {
-	quota, origin, credential, operation, method string
+func (l *Limiter) note(n line.Notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.heard) < maxNotices {
+		l.heard = append(l.heard, n)
+	}
 }
 
-// groupKey is what decides which lines a call touches.
-type groupKey struct {
-	origin, credential, operation, method string
-	class                                 Class
-}
-
-// group is the queue of the calls that touch the same lines, in one class.
-type group struct {
-	key   groupKey
-	lines []*tracked
-	costs []float64
-	head  *place
-	tail  *place
-	users int
-}
-
-// maxQuotas bounds the lines of a call.
-const maxQuotas = 16
-
-// state is where a place stands.
-type state uint8
-
-const (
-	unused  state = iota
-	queued        // in line
-	turned        // its turn has come and nobody has taken it yet: Reserve
-	gone          // the call has left
-	holding       // its outcome is known; it holds concurrency
-)
-
-// place is a place in all lines of a call. Places are used again; gen tells
-// whose it is.
-type place struct {
-	l          *Limiter
-	gen        uint64
-	state      state
-	group      *group
-	costs      [maxQuotas]float64
-	tickets    [maxQuotas]float64
-	probes     uint32 // lines for which it is the only call, by bit
-	order      uint64
-	left       float64 // when its turn came
-	latest     float64 // its turn must not come later
-	probe      bool
-	reserved   bool
-	ready      chan struct{} // cap 1
-	err        error         // why it was put out of the line
-	prev, next *place
+// notices returns what no call has told of yet.
+func (l *Limiter) notices() []line.Notice {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.heard
+	l.heard = nil
+	return n
 }
 
 // Grant is the right to send one call. Every grant must be ended with Done or
 // Cancel, and with End. What is called on a grant that has ended does nothing.
-type Grant struct {
-	p   *place
-	gen uint64
-}
-
-// now returns the time as lines count it.
-func (l *Limiter) now() float64 { return time.Since(l.start).Seconds() }
-
-// at converts a time; NaN for none.
-func (l *Limiter) at(t time.Time) float64 {
-	if t.IsZero() {
-		return math.NaN()
-	}
-	return t.Sub(l.start).Seconds()
-}
+type Grant struct{ core line.Grant }
 
 // Acquire waits until the call may leave: until all lines that it touches have
-// released a place for it. In one class nobody overtakes anybody who waits for
-// the same lines. If it is known that the wait would outlast the deadline or
-// max_wait, Acquire fails at once and takes nothing, with an [exchange.Error] of
-// kind ErrWouldMissDeadline whose RetryAfter is the wait; while the server wants
-// no call for longer than max_freeze, of kind ErrRateLimited.
+// released a place for it. In one class nobody of this process overtakes anybody
+// who waits for the same lines. If it is known that the wait would outlast the
+// deadline or max_wait, Acquire fails at once and takes nothing, with an
+// [exchange.Error] of kind ErrWouldMissDeadline whose RetryAfter is the wait;
+// while the server wants no call for longer than max_freeze, of kind
+// ErrRateLimited.
 func (l *Limiter) Acquire(ctx context.Context, op Op) (Grant, error) {
-	g, eta, err := l.enter(ctx, &op, false)
-	if err != nil || eta == 0 {
-		return g, err
-	}
-	if err := g.wait(ctx); err != nil {
-		return Grant{}, err
-	}
-	return g, nil
+	g, err := l.core.Acquire(ctx, op)
+	return Grant{g}, refusal(err)
 }
 
 // Reserve takes a place and does not wait: [Grant.ETA] says how long until the
 // call may leave. It fails as Acquire does.
 func (l *Limiter) Reserve(ctx context.Context, op Op) (Grant, error) {
-	g, _, err := l.enter(ctx, &op, true)
-	return g, err
+	g, err := l.core.Reserve(ctx, op)
+	return Grant{g}, refusal(err)
 }
 
-// Peek returns how long a call would wait now. It takes nothing.
-func (l *Limiter) Peek(op Op) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	g := l.groupOf(&op, now)
-	var costs [maxQuotas]float64
-	g.fill(&costs, &op)
-	return seconds(l.turn(g, &costs, now) - now)
+// Peek returns how long a call would wait now; 0: it may go. It takes nothing. In
+// a fleet it knows of the others what the store said last.
+func (l *Limiter) Peek(op Op) time.Duration { return l.core.Peek(op) }
+
+// Headroom returns which part of the quotas of an origin is free, from 0 to 1:
+// the least of its lines; 0 while anybody waits.
+func (l *Limiter) Headroom(u *url.URL) float64 { return l.core.Headroom(u) }
+
+// ETA returns how long until a reserved call may leave. 0: now, and the place is
+// taken; whoever asks again a second later or more has to wait for a new turn,
+// at the front. It fails if the place was lost because its turn would come too
+// late.
+func (g Grant) ETA() (time.Duration, error) {
+	d, err := g.core.ETA()
+	return d, refusal(err)
 }
 
-// enter takes a place at the end of the line. eta is 0 if the call may leave at
-// once.
-func (l *Limiter) enter(ctx context.Context, op *Op, reserve bool) (g Grant, eta time.Duration, err error) {
-	if ctx.Err() != nil {
-		return g, 0, context.Cause(ctx)
+// Done reports the outcome, as soon as the response headers are there or the
+// call has failed. It returns what that changed.
+func (g Grant) Done(out Outcome) []Notice {
+	var all []Notice
+	for _, n := range g.core.Done(out) {
+		all = append(all, notice(n))
 	}
-	deadline, bounded := ctx.Deadline()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	p := l.place(l.groupOf(op, now))
-	p.group.fill(&p.costs, op)
-	p.probe, p.reserved = op.Probe, reserve
-	if l.waiting == 0 && !reserve || p.probe {
-		if l.fits(p, now) {
-			l.leave(p, now)
-			return Grant{p, p.gen}, 0, nil
-		}
-	}
-	p.latest = l.latest(op, deadline, bounded, now)
-	turn := l.turn(p.group, &p.costs, now)
-	if err := l.refusal(p, turn, now); err != nil {
-		l.recycle(p)
-		return g, 0, err
-	}
-	l.enqueue(p)
-	l.pump(now)
-	if p.state != queued {
-		if err := l.served(p); err != nil {
-			return Grant{}, 0, err
-		}
-		return Grant{p, p.gen}, 0, nil
-	}
-	return Grant{p, p.gen}, seconds(math.Max(turn-now, 1e-9)), nil
+	return all
 }
 
-// latest returns the moment up to which the turn of a call is worth waiting
-// for: an answer must fit before the deadline.
-func (l *Limiter) latest(op *Op, deadline time.Time, bounded bool, now float64) float64 {
-	latest := math.Inf(1)
-	if op.Class != Batch {
-		latest = now + l.maxWait
-	}
-	if !op.Deadline.IsZero() && (!bounded || op.Deadline.Before(deadline)) {
-		deadline, bounded = op.Deadline, true
-	}
-	if bounded {
-		latest = math.Min(latest, l.at(deadline)-l.latency)
-	}
-	return latest
+// End reports that the response body was closed, which ends concurrency. For a
+// call that is not done it stands for an outcome without an answer.
+func (g Grant) End() { g.core.End() }
+
+// Cancel gives the place back. That is right only if the call provably did not
+// reach the server.
+func (g Grant) Cancel() { g.core.Cancel() }
+
+// Notice is something that an outcome told about a line.
+type Notice struct {
+	Event  string        // one of the exchange.EventLimit… names
+	Quota  string        // name of the quota; of the store, empty
+	Delay  time.Duration // how long the line is held back
+	Reason string        // one phrase, with what was read
 }
 
-// refusal says why a call whose turn would be at turn has no place in line; nil
-// if it has.
-func (l *Limiter) refusal(p *place, turn, now float64) error {
-	for i, t := range p.group.lines {
-		if c := p.costs[i]; c > t.most()+tiny {
-			return refuse(exchange.ErrRateLimited, 0, "a call that costs %g is more than quota %q ever gives", c, t.quota.name)
-		}
-		if at, ok := t.exhausted(); ok {
-			return refuse(exchange.ErrRateLimited, at-now, "quota %q is exhausted: the server wants no call for %v", t.quota.name, seconds(at-now).Round(time.Millisecond))
-		}
+func notice(n line.Notice) Notice {
+	out := Notice{Quota: n.Quota, Delay: n.Delay, Reason: n.Reason}
+	switch n.Event {
+	case line.Refused:
+		out.Event = exchange.EventLimitRefused
+	case line.Frozen:
+		out.Event = exchange.EventLimitFrozen
+	case line.Drift:
+		out.Event = exchange.EventLimitQuotaDrift
+	case line.StoreLost:
+		out.Event = exchange.EventLimitStoreLost
+	case line.StoreBack:
+		out.Event = exchange.EventLimitStoreBack
 	}
-	if turn > p.latest {
-		return refuse(exchange.ErrWouldMissDeadline, turn-now, "the turn is in %v, and the call can wait %v", seconds(turn-now).Round(time.Millisecond), seconds(math.Max(0, p.latest-now)).Round(time.Millisecond))
-	}
-	return nil
+	return out
 }
 
-func refuse(kind *exchange.Kind, after float64, format string, args ...any) error {
-	return &exchange.Error{Kind: kind, Policy: policy, RetryAfter: seconds(after), Err: fmt.Errorf(format, args...)}
+// refusal turns the line's reason into an error of this policy.
+func refusal(err error) error {
+	if err == nil {
+		return nil // without the allocation below
+	}
+	return refusalOf(err)
 }
 
-// wait waits for the turn of a place.
-func (g Grant) wait(ctx context.Context) error {
-	p := g.p
-	select {
-	case <-p.ready:
-		return g.result()
-	case <-ctx.Done():
-	}
-	if g.withdraw() {
-		return context.Cause(ctx)
-	}
-	<-p.ready // its turn came, or it was put out, at the same time
-	if err := g.result(); err != nil {
+func refusalOf(err error) error {
+	var r *line.Refusal
+	if !errors.As(err, &r) {
 		return err
 	}
-	g.Cancel()
-	return context.Cause(ctx)
+	kind := exchange.ErrRateLimited
+	if r.Why == line.TooLate {
+		kind = exchange.ErrWouldMissDeadline
+	}
+	return &exchange.Error{Kind: kind, Policy: policy, RetryAfter: r.Wait, Err: r.Err}
 }
 
-// served takes back the signal of a place whose turn came, or that was put out,
-// before anybody waited for it.
-func (l *Limiter) served(p *place) error {
-	if !p.reserved {
-		<-p.ready
-	}
-	err := p.err
-	if err != nil {
-		l.recycle(p)
-	}
-	return err
-}
+// Line is what a limiter knows of one line, for people.
+type Line = line.View
 
-// result ends a wait. A place that was put out of the line is given back.
-func (g Grant) result() error {
-	l := g.p.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := g.p.err
-	if err != nil {
-		l.recycle(g.p)
-	}
-	return err
-}
-
-// withdraw leaves the line; false if the turn came first.
-func (g Grant) withdraw() bool {
-	l := g.p.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if g.p.state != queued {
-		return false
-	}
-	l.dequeue(g.p)
-	l.recycle(g.p)
-	l.pump(l.now())
-	return true
-}
-
-// seconds converts, rounding up, within what a Duration can hold.
-func seconds(s float64) time.Duration {
-	ns := math.Ceil(s * 1e9)
-	switch {
-	case !(ns > 0):
-		return 0
-	case ns >= math.MaxInt64:
-		return math.MaxInt64
-	}
-	return time.Duration(ns)
-}
+// Lines returns what is known of each line, by quota and origin.
+func (l *Limiter) Lines() []Line { return l.core.Lines() }

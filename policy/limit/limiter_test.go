@@ -89,10 +89,10 @@ func TestPriorities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limiter(t, perSecond("100/s"), normal)
 		ctx, cancel := context.WithCancel(t.Context())
-		var left [classes]int
+		var left [Batch + 1]int
 		var mu sync.Mutex
 		var wg sync.WaitGroup
-		for c := range classes {
+		for c := range Batch + 1 {
 			for range 200 {
 				wg.Go(func() {
 					op := normal
@@ -157,10 +157,8 @@ func TestCancelInLine(t *testing.T) {
 		if took := time.Since(start); took > time.Second+time.Millisecond {
 			t.Errorf("the places of others who left cost %v", took)
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.waiting != 0 || len(l.queues[Normal].groups) != 0 {
-			t.Errorf("%d still wait", l.waiting)
+		if n := l.Lines()[0].Queue; n != 0 {
+			t.Errorf("%v still wait", n)
 		}
 	})
 }
@@ -180,10 +178,8 @@ func TestTenThousandWaiters(t *testing.T) {
 		if took := time.Since(start); took < 9900*time.Millisecond || took > 10100*time.Millisecond {
 			t.Errorf("10,000 calls at 1000/s took %v", took)
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.freed > maxFree {
-			t.Errorf("%d places are kept", l.freed)
+		if kept := l.core.Kept(); kept > 256 {
+			t.Errorf("%d places are kept", kept)
 		}
 	})
 }
@@ -199,7 +195,7 @@ func TestWouldMissDeadline(t *testing.T) {
 			wg.Go(func() { succeed(t, l, normal) })
 		}
 		synctest.Wait()
-		before := l.stateOf(normal).queued
+		before := l.Lines()[0].Queue
 		for name, op := range map[string]Op{"op": {Origin: normal.Origin, Method: "GET", Deadline: time.Now().Add(5 * time.Second)}, "context": normal} {
 			ctx := t.Context()
 			if name == "context" {
@@ -217,18 +213,11 @@ func TestWouldMissDeadline(t *testing.T) {
 				t.Errorf("%s: it waited", name)
 			}
 		}
-		if l.stateOf(normal).queued != before {
+		if l.Lines()[0].Queue != before {
 			t.Error("a call that failed stands in line")
 		}
 		wg.Wait()
 	})
-}
-
-// stateOf returns a copy of the first line of op.
-func (l *Limiter) stateOf(op Op) tracked {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return *l.groupOf(&op, l.now()).lines[0]
 }
 
 // MaxWait bounds the wait of all classes but batch.
@@ -402,7 +391,7 @@ func TestConcurrency(t *testing.T) {
 		if most != 3 {
 			t.Errorf("%d at the same time, want 3", most)
 		}
-		if n := l.stateOf(normal).inFlight; n != 0 {
+		if n := l.Lines()[0].InFlight; n != 0 {
 			t.Errorf("%g are under way when all have ended", n)
 		}
 	})
@@ -434,7 +423,7 @@ func TestReserve(t *testing.T) {
 		for range 60 {
 			now := 0
 			for _, g := range grants[1:] {
-				if eta, err := g.ETA(); err == nil && eta == 0 && g.p.gen == g.gen {
+				if eta, err := g.ETA(); err == nil && eta == 0 && g.core.Open() {
 					g.Done(Outcome{Status: 200})
 					now++
 				}

@@ -121,6 +121,8 @@ type scenario struct {
 	mode    string
 	jobs    int
 	workers int
+	fleet   int           // processes that share a store; 0: one, without
+	store   limit.Store   // of the fleet
 	spread  time.Duration // within which they start
 	// what must hold
 	used     float64 // at least, per cent of the quota
@@ -133,11 +135,18 @@ func run(t *testing.T, sc scenario, seed uint64) (used, refusals float64) {
 	s := sc.server
 	s.rng, s.start, s.tokens = rand.New(rand.NewPCG(seed, 7)), time.Now(), s.burst
 	starts := rand.New(rand.NewPCG(seed, 11))
-	mw, err := limit.New(limit.Config{Quotas: []limit.Quota{sc.quota}, Mode: sc.mode})
-	if err != nil {
-		t.Fatal(err)
+	processes := make([]http.RoundTripper, max(1, sc.fleet))
+	for i := range processes {
+		c := limit.Config{Quotas: []limit.Quota{sc.quota}, Mode: sc.mode}
+		if sc.fleet > 0 {
+			c.Store = sc.store
+		}
+		mw, err := limit.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		processes[i] = mw(s)
 	}
-	rt := mw(s)
 	ctx, cancel := context.WithCancel(limit.WithClass(t.Context(), limit.Batch))
 	var tenants sync.WaitGroup
 	if s.foreign > 0 {
@@ -149,7 +158,8 @@ func run(t *testing.T, sc scenario, seed uint64) (used, refusals float64) {
 	}
 	close(jobs)
 	var wg sync.WaitGroup
-	for range sc.workers {
+	for i := range sc.workers * len(processes) {
+		rt := processes[i%len(processes)]
 		late := time.Duration(starts.Float64() * float64(sc.spread))
 		wg.Go(func() {
 			time.Sleep(late)

@@ -70,6 +70,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		exchange.CloseBody(req)
 		return nil, err
 	}
+	t.tell(req, live)
 	open := true
 	defer func() { // on a panic too: what is beneath may be the caller's own code
 		if open {
@@ -86,7 +87,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	t.learn(req, live, g, resp, sent, entry.Value)
-	if g.holds() {
+	if g.core.Holds() {
 		open = !keep(resp, g)
 	}
 	return resp, nil
@@ -118,16 +119,16 @@ func (t *transport) acquire(req *http.Request, live *exchange.Live, origin strin
 	if c, ok := ctx.Value(classKey{}).(Class); ok {
 		op.Class = c
 	}
-	g, eta, err := t.limiter.enter(ctx, &op, false)
+	core, eta, err := t.limiter.core.Enter(ctx, &op)
 	if err == nil && eta > 0 {
 		call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
-		err = g.wait(ctx)
+		err = core.Wait(ctx)
 	}
 	if err == nil {
-		return g, nil
+		return Grant{core}, nil
 	}
 	var own *exchange.Error
-	if !errors.As(err, &own) || ctx.Err() != nil {
+	if !errors.As(refusal(err), &own) || ctx.Err() != nil {
 		return Grant{}, call.ContextError(ctx, policy, req)
 	}
 	refused := call.NewError(own.Kind, policy, req, own.Err)
@@ -157,6 +158,13 @@ func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp 
 	}
 }
 
+// tell reports what the store made known since the last call.
+func (t *transport) tell(req *http.Request, live *exchange.Live) {
+	for _, n := range t.limiter.notices() {
+		live.Call().Emit(req, exchange.Event{Name: notice(n).Event, Live: live, Reason: n.Reason})
+	}
+}
+
 // peek reads a prefix of the body and puts it back.
 func peek(resp *http.Response) []byte {
 	b := &peeked{ReadCloser: resp.Body}
@@ -182,13 +190,6 @@ func (b *peeked) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	return b.ReadCloser.Read(p)
-}
-
-// holds reports whether the grant holds concurrency.
-func (g Grant) holds() bool {
-	g.p.l.mu.Lock()
-	defer g.p.l.mu.Unlock()
-	return g.p.gen == g.gen && g.p.state == holding
 }
 
 // keep puts the end of the grant behind the end of the response body; false if

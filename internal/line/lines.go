@@ -1,9 +1,15 @@
-package limit
+package line
 
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
+
+// name is the key of a line in a store. The parts cannot run into each other.
+func (k *lineKey) name() string {
+	return strings.Join([]string{url.QueryEscape(k.quota), url.QueryEscape(k.credential), url.QueryEscape(k.operation), url.QueryEscape(k.method)}, "/")
+}
 
 // groupOf returns the group of a call, with its lines.
 func (l *Limiter) groupOf(op *Op, now float64) *group {
@@ -17,7 +23,7 @@ func (l *Limiter) groupOf(op *Op, now float64) *group {
 	g := &group{key: key}
 	for i := range l.quotas {
 		q := &l.quotas[i]
-		if len(q.operations) > 0 && !slices.Contains(q.operations, key.operation) {
+		if len(q.Operations) > 0 && !slices.Contains(q.Operations, key.operation) {
 			continue
 		}
 		g.lines = append(g.lines, l.lineOf(q, key, now))
@@ -28,27 +34,31 @@ func (l *Limiter) groupOf(op *Op, now float64) *group {
 }
 
 // lineOf returns the line of a quota for a call.
-func (l *Limiter) lineOf(q *quota, g groupKey, now float64) *tracked {
-	key := lineKey{quota: q.name, origin: g.origin}
-	if q.byCredential {
+func (l *Limiter) lineOf(q *Quota, g groupKey, now float64) *tracked {
+	key := lineKey{quota: q.Name, origin: g.origin}
+	if q.ByCredential {
 		key.credential = g.credential
 	}
-	if q.byOperation {
+	if q.ByOperation {
 		key.operation = g.operation
 	}
-	if q.byMethod {
+	if q.ByMethod {
 		key.method = g.method
 	}
 	if t := l.lines[key]; t != nil {
 		return t
 	}
-	t := &tracked{line: *newLine(q.law, now), quota: q, key: key, usedAt: now}
+	t := &tracked{line: *newLine(q.Law, now), quota: q, key: key, usedAt: now}
 	if u, err := url.Parse(g.origin); err == nil {
 		t.url = u
 	} else {
 		t.url = &url.URL{Host: g.origin}
 	}
+	t.solo.late = l.draw()
 	l.lines[key] = t
+	if l.fleet != nil && q.Law.model != open {
+		l.fleet.join(t, now)
+	}
 	return t
 }
 
@@ -66,8 +76,12 @@ func (l *Limiter) sweep(now float64) {
 		}
 	}
 	for key, t := range l.lines {
-		if !needed[t] {
-			delete(l.lines, key)
+		if needed[t] {
+			continue
+		}
+		delete(l.lines, key)
+		if t.remote != nil {
+			l.fleet.part(t)
 		}
 	}
 	l.sweepAt = max(maxGroups, 2*len(l.groups))
@@ -81,7 +95,7 @@ func (g *group) idle(now float64) bool {
 		if t.declared.rate > 0 {
 			memory = max(memory, t.declared.burst/t.declared.rate)
 		}
-		if now < t.frozenUntil || now-t.usedAt < memory {
+		if now < t.frozenUntil-t.skew() || now-t.usedAt < memory || t.remote != nil && t.remote.pending() {
 			return false
 		}
 	}

@@ -1,4 +1,4 @@
-package limit
+package line
 
 import (
 	"math"
@@ -24,7 +24,7 @@ type queue struct {
 func (g *group) fill(costs *[maxQuotas]float64, op *Op) {
 	copy(costs[:], g.costs)
 	for i, t := range g.lines {
-		if c, ok := op.Cost[t.quota.name]; ok && c >= 0 && c <= maxUnits {
+		if c, ok := op.Cost[t.quota.Name]; ok && c >= 0 && c <= MaxUnits {
 			costs[i] = c
 		}
 	}
@@ -44,11 +44,18 @@ func (l *Limiter) place(g *group) *place {
 	return p
 }
 
+// Kept returns how many places are kept for reuse.
+func (l *Limiter) Kept() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.freed
+}
+
 // recycle ends the use of a place.
 func (l *Limiter) recycle(p *place) {
 	p.group.users--
 	p.gen++
-	p.group, p.state, p.err, p.probes, p.prev, p.next = nil, unused, nil, 0, nil, nil
+	p.group, p.state, p.err, p.probes, p.prev, p.next, p.called = nil, unused, nil, 0, nil, nil, nil
 	if l.freed < maxFree {
 		p.next, l.free = l.free, p
 		l.freed++
@@ -57,7 +64,11 @@ func (l *Limiter) recycle(p *place) {
 
 // advance moves a line to now, with the health of its upstream.
 func (l *Limiter) advance(t *tracked, now float64) {
-	t.line.advance(now)
+	if t.away() {
+		t.line.advance(now + t.remote.offset)
+	} else {
+		t.line.advance(now)
+	}
 	if l.health != nil {
 		t.health = math.Min(1, math.Max(0, l.health.Health(t.url)))
 	}
@@ -183,6 +194,9 @@ func (l *Limiter) pump(now float64) {
 	for l.waiting > 0 && l.serve(now) {
 	}
 	l.arm(now)
+	if l.fleet != nil {
+		l.fleet.call(now)
+	}
 }
 
 // serve lets one call leave. It asks those at the front, class by class in the
@@ -205,9 +219,7 @@ func (l *Limiter) serve(now float64) bool {
 			l.dequeue(p)
 			l.charge(p)
 			l.leave(p, now)
-			if !p.reserved {
-				p.ready <- struct{}{} // it has room: a place leaves once
-			}
+			p.tell()
 			return true
 		}
 	}
@@ -258,6 +270,17 @@ func (l *Limiter) try(p *place, now float64) bool {
 	return false
 }
 
+// tell tells whoever waits for the place.
+func (p *place) tell() {
+	switch {
+	case p.reserved:
+	case p.called != nil:
+		p.called()
+	default:
+		p.ready <- struct{}{} // it has room: a place leaves once
+	}
+}
+
 // charge books a place against the class, if another one waits for it too.
 func (l *Limiter) charge(p *place) {
 	c := p.group.key.class
@@ -282,13 +305,14 @@ func (l *Limiter) arm(now float64) {
 	}
 	l.wake = wake
 	if math.IsInf(wake, 1) {
-		l.timer.Stop()
+		if l.timer != nil {
+			l.timer.Stop()
+		}
 		return
 	}
 	d := max(seconds(wake-now), 10*time.Microsecond) // below that a timer is not worth its while
 	if l.timer == nil {
-		l.timer = time.AfterFunc(d, l.ring)
-		return
+		l.timer = l.clock.Timer(l.ring)
 	}
 	l.timer.Reset(d)
 }
@@ -357,7 +381,8 @@ func (l *Limiter) inLine(now float64, f func(p *place, turn float64)) {
 			for i, t := range p.group.lines {
 				before := t.before(Class(c), t.ahead, p.costs[i])
 				t.ahead += p.costs[i]
-				turn = math.Max(turn, t.when(before+p.costs[i]))
+				t.turnHere = t.when(before + p.costs[i])
+				turn = math.Max(turn, t.turnHere)
 			}
 			f(p, turn)
 		}
@@ -375,8 +400,6 @@ func (l *Limiter) recheck(now float64) {
 		}
 		l.dequeue(p)
 		p.err = err
-		if !p.reserved {
-			p.ready <- struct{}{} // it has room: a place leaves once
-		}
+		p.tell()
 	})
 }

@@ -1,4 +1,4 @@
-package limit
+package line
 
 import (
 	"math"
@@ -10,7 +10,7 @@ import (
 // reference is a quota as an exact server counts it, the calls arriving as they
 // leave. It never refuses: it notes how far it was overdrawn.
 type reference struct {
-	law
+	Law
 	offset float64 // of the windows
 	tokens float64
 	last   float64
@@ -72,7 +72,7 @@ func history(t *rapid.T, l *line, ref *reference, dearest float64, answerOf func
 			f.ticket, f.probe = l.take(cost)
 			remaining, reset := ref.take(now, cost)
 			f.answer = answer{sent: now, ticket: f.ticket, success: true, reading: noReading()}
-			f.answer.remaining, f.answer.limit = remaining, ref.size()
+			f.answer.remaining, f.answer.limit = remaining, ref.Size()
 			if l.model == window {
 				f.answer.resetFrom, f.answer.resetAt = math.Max(now, now+reset-0.5), now+reset
 			}
@@ -107,10 +107,10 @@ func nonsense(t *rapid.T, f *flight, now float64) answer {
 	return a
 }
 
-func bucketLaw(t *rapid.T) law {
-	return law{
+func bucketLaw(t *rapid.T) Law {
+	return Law{
 		model: bucket, rate: rapid.Float64Range(0.01, 200).Draw(t, "rate"), burst: math.Round(rapid.Float64Range(1, 300).Draw(t, "burst")),
-		maxFreeze: 3600, ban: rapid.Bool().Draw(t, "ban"),
+		MaxFreeze: 3600, Ban: rapid.Bool().Draw(t, "ban"),
 	}
 }
 
@@ -122,7 +122,7 @@ func TestBucketNeverOverdrawn(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				d := bucketLaw(t)
-				l, ref := newLine(d, 0), &reference{law: d, tokens: d.burst}
+				l, ref := newLine(d, 0), &reference{Law: d, tokens: d.burst}
 				history(t, l, ref, d.burst, answerOf)
 				if ref.worst > 0.01 {
 					t.Fatalf("overdrawn by %v", ref.worst)
@@ -139,16 +139,16 @@ func TestBucketNeverOverdrawn(t *testing.T) {
 // and no more than two quotas in the time of one if the server moves it about.
 func TestWindowNeverOverdrawn(t *testing.T) {
 	t.Parallel()
-	draw := func(t *rapid.T) law {
-		d := windowLaw(math.Round(rapid.Float64Range(1, 5000).Draw(t, "q")), rapid.Float64Range(11, 4000).Draw(t, "w"))
-		d.drain, d.maxFreeze = rapid.Bool().Draw(t, "drain"), 3600
+	draw := func(t *rapid.T) Law {
+		d := Window(math.Round(rapid.Float64Range(1, 5000).Draw(t, "q")), rapid.Float64Range(11, 4000).Draw(t, "w"))
+		d.Drain, d.MaxFreeze = rapid.Bool().Draw(t, "drain"), 3600
 		return d
 	}
 	t.Run("honest", func(t *testing.T) {
 		t.Parallel()
 		rapid.Check(t, func(t *rapid.T) {
 			d := draw(t)
-			l, ref := newLine(d, 0), &reference{law: d, offset: rapid.Float64Range(0, d.w).Draw(t, "offset")}
+			l, ref := newLine(d, 0), &reference{Law: d, offset: rapid.Float64Range(0, d.w).Draw(t, "offset")}
 			history(t, l, ref, math.Max(1, d.q/10), honest)
 			if ref.worst > 0 {
 				t.Fatalf("overdrawn by %v of %v", ref.worst, d.q)
@@ -164,7 +164,7 @@ func TestWindowNeverOverdrawn(t *testing.T) {
 			d := draw(t)
 			l := newLine(d, 0)
 			var times, costs []float64
-			ref := &reference{law: d}
+			ref := &reference{Law: d}
 			history(t, l, ref, math.Max(1, d.q/10), func(t *rapid.T, f *flight, now float64) answer {
 				times, costs = append(times, f.sent), append(costs, f.cost)
 				return nonsense(t, f, now)
@@ -212,10 +212,10 @@ func eventually(l *line) bool {
 func TestLawIgnoresObservers(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var d law
+		var d Law
 		if rapid.Bool().Draw(t, "window") {
-			d = windowLaw(math.Round(rapid.Float64Range(1, 5000).Draw(t, "q")), rapid.Float64Range(11, 4000).Draw(t, "w"))
-			d.drain = rapid.Bool().Draw(t, "drain")
+			d = Window(math.Round(rapid.Float64Range(1, 5000).Draw(t, "q")), rapid.Float64Range(11, 4000).Draw(t, "w"))
+			d.Drain = rapid.Bool().Draw(t, "drain")
 		} else {
 			d = bucketLaw(t)
 		}
@@ -244,11 +244,11 @@ func TestLawIgnoresObservers(t *testing.T) {
 // The estimate of a turn is when it comes, if nothing else happens.
 func TestWhenIsRight(t *testing.T) {
 	t.Parallel()
-	for name, d := range map[string]law{
+	for name, d := range map[string]Law{
 		"bucket":       {model: bucket, rate: 7, burst: 20},
-		"window":       windowLaw(600, 60),
-		"drained":      func() law { l := windowLaw(600, 60); l.drain = true; return l }(),
-		"short window": windowLaw(10, 1),
+		"window":       Window(600, 60),
+		"drained":      func() Law { l := Window(600, 60); l.Drain = true; return l }(),
+		"short window": Window(10, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -285,28 +285,28 @@ func TestFreeze(t *testing.T) {
 		a.refused, a.retryAt = true, retryAt
 		return a
 	}
-	warm := func(d law) *line {
-		d.maxFreeze = 3600
+	warm := func(d Law) *line {
+		d.MaxFreeze = 3600
 		l := newLine(d, 0)
 		l.cold, l.begun, l.issued, l.released = false, true, 50, 60
 		return l
 	}
 	for name, c := range map[string]struct {
-		law  law
+		law  Law
 		in   []answer // at 100 s
 		want float64  // frozen until
 	}{
-		"bucket":              {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160)}, 105},
-		"bucket, soon":        {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 101)}, 101},
-		"bucket, crowd":       {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160), refusal(99.5, 160), refusal(99.9, 160)}, 105},
-		"bucket, again":       {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160), refusal(100, 160)}, 110},
-		"bucket, ban":         {law{model: bucket, rate: 10, burst: 100, ban: true}, []answer{refusal(99, 160)}, 160},
-		"bucket, no hint":     {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, math.NaN())}, 101},
-		"bucket, a year":      {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 3e7)}, 3700},
-		"bucket, in the past": {law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, -5)}, 101},
-		"window, no phase":    {windowLaw(600, 60), []answer{refusal(99, 130)}, 130},
-		"open":                {law{model: open}, []answer{refusal(99, 130)}, 130},
-		"concurrency":         {law{model: concurrency, q: 5}, []answer{refusal(99, 130)}, 130},
+		"bucket":              {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160)}, 105},
+		"bucket, soon":        {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 101)}, 101},
+		"bucket, crowd":       {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160), refusal(99.5, 160), refusal(99.9, 160)}, 105},
+		"bucket, again":       {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 160), refusal(100, 160)}, 110},
+		"bucket, ban":         {Law{model: bucket, rate: 10, burst: 100, Ban: true}, []answer{refusal(99, 160)}, 160},
+		"bucket, no hint":     {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, math.NaN())}, 101},
+		"bucket, a year":      {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, 3e7)}, 3700},
+		"bucket, in the past": {Law{model: bucket, rate: 10, burst: 100}, []answer{refusal(99, -5)}, 101},
+		"window, no phase":    {Window(600, 60), []answer{refusal(99, 130)}, 130},
+		"open":                {Law{model: open}, []answer{refusal(99, 130)}, 130},
+		"concurrency":         {Law{model: concurrency, q: 5}, []answer{refusal(99, 130)}, 130},
 	} {
 		l := warm(c.law)
 		for _, a := range c.in {
@@ -322,7 +322,7 @@ func TestFreeze(t *testing.T) {
 			t.Errorf("%s: lets calls through", name)
 		}
 	}
-	l := warm(windowLaw(600, 60))
+	l := warm(Window(600, 60))
 	l.phase, l.lo, l.hi = true, 119, 120
 	l.learn(100, refusal(99, 101))
 	if l.frozenUntil < 119 || l.frozenUntil > 121 {
@@ -337,7 +337,7 @@ func TestFreeze(t *testing.T) {
 // Time that goes back gives nothing, and takes nothing.
 func TestTimeGoesBack(t *testing.T) {
 	t.Parallel()
-	l := newLine(law{model: bucket, rate: 10, burst: 100}, 0)
+	l := newLine(Law{model: bucket, rate: 10, burst: 100}, 0)
 	l.cold, l.issued = false, 1
 	l.advance(5)
 	released := l.released

@@ -1,4 +1,4 @@
-package limit
+package line
 
 import "math"
 
@@ -10,14 +10,20 @@ const tiny = 1e-6
 // more than it was estimated to leaves a debt. All times are seconds of one
 // monotonic clock, handed in: the state depends on nothing else.
 type line struct {
-	law      // in force: what is declared, or what the server says if less
-	declared law
-	issued   float64 // cost that has left, with refunds still in
+	Law      // in force: what is declared, or what the server says if less
+	declared Law
+	epoch    float64 // when a store made the line: another one is another line
+	shared   bool    // places are taken ahead of their turn: the line of a fleet
+	issued   float64 // cost that has left, with refunds still in; of a fleet, as far as is known
+	tail     float64 // the last ticket that was given out; issued, if the line is not shared
 	released float64 // how far the line may have moved at t
 	t        float64
 	cap      float64 // bound of released, whatever the slope
 	notAfter float64 // nothing leaves from here to the end of the window
 	lastAt   float64 // when the last call left
+	stopped  bool    // nothing leaves
+	solo     steer   // if the law says so
+	deaf     bool    // what the server says is left concerns others too: only its refusals count
 	want     float64 // cost of the call at the front: a bucket must be able to save up that much
 
 	// window
@@ -31,6 +37,7 @@ type line struct {
 	cold        bool    // no answer yet: one call at a time
 	begun       bool    // there has been an answer
 	probing     int     // such calls in flight
+	probedAt    float64 // when the last of them could leave
 	health      float64 // factor on the slope, 0 to 1
 	trim        float64 // the same, against refusals without any reading
 	use         foreign
@@ -41,25 +48,19 @@ type line struct {
 	retryAt     float64 // when the server wants the next call, however late that is
 	strikes     int     // freezes since the last success
 	told        float64 // limit that the server stated last
+	refused     float64 // how many calls were refused
+	top, topAt  float64 // unknown: the rate of the last refusal, and its time; 0 for none
 
 	// concurrency
 	inFlight float64
 	hold     float64 // mean time that a unit is held
 }
 
-func newLine(l law, now float64) *line {
+func newLine(l Law, now float64) *line {
 	return &line{
-		law: l, declared: l, t: now, health: 1, trim: 1, cold: l.model != concurrency && l.model != open,
-		turned: math.Inf(-1), frozenAt: math.Inf(-1), notAfter: math.Inf(1), cap: math.Inf(1), told: l.size(), use: foreign{at: -1},
+		Law: l, declared: l, t: now, health: 1, trim: 1, cold: l.model != concurrency && l.model != open && !l.Solo, solo: newSteer(0),
+		probedAt: math.Inf(-1), turned: math.Inf(-1), frozenAt: math.Inf(-1), notAfter: math.Inf(1), cap: math.Inf(1), told: l.Size(), use: foreign{at: -1},
 	}
-}
-
-// size is the number that a server states as the limit.
-func (l *law) size() float64 {
-	if l.model == bucket && !l.paced {
-		return l.burst
-	}
-	return l.q
 }
 
 // advance moves released to now.
@@ -68,13 +69,36 @@ func (l *line) advance(now float64) {
 	l.grow(now - l.t)
 	switch {
 	case l.model == concurrency, l.model == open:
-	case l.model == window && l.phase:
+	case l.shared && l.cold:
+		l.knock(now)
+	case l.model == window && l.phase && !l.Solo:
 		l.turn(now)
 		l.spend(now)
 	default:
 		l.accrue(now)
 	}
 	l.t = now
+}
+
+// probeLapse is after how many seconds without an answer the next call of a
+// cold line may go.
+const probeLapse = 10
+
+// knock is the law of a cold line of a fleet: one call at a time, until there is
+// an answer. Places whose holder is gone are passed over ever faster.
+func (l *line) knock(now float64) {
+	l.cap, l.notAfter = math.Inf(1), math.Inf(1)
+	if l.model == window && l.phase {
+		l.turn(now)
+	}
+	l.released = math.Max(l.released, l.issued)
+	lapsed := l.probing > 0 && now-l.probedAt >= probeLapse
+	if l.probing > 0 && !lapsed || now < l.frozenUntil || l.health <= 0 || l.tail <= l.released+tiny {
+		return
+	}
+	l.released = math.Min(l.tail, l.released+math.Ldexp(math.Max(1, l.want), min(l.probing, 20)))
+	l.probing++
+	l.probedAt = now
 }
 
 // flowing returns the part of [t, now] in which the line was not frozen.
@@ -85,7 +109,9 @@ func (l *line) flowing(now float64) float64 {
 // slope is the release per second.
 func (l *line) slope() float64 {
 	switch {
-	case l.model == window && l.phase && l.drain:
+	case l.Solo:
+		return l.solo.rate * l.health
+	case l.model == window && l.phase && l.Drain:
 		return l.q / l.w * drainRate * l.health * l.trim
 	case l.model == window && l.phase:
 		end := l.lo - guard - slack*l.w
@@ -104,13 +130,20 @@ func (l *line) rateNow() float64 {
 // accrue is the law of the bucket, and of a window whose phase is unknown.
 func (l *line) accrue(now float64) {
 	saved := pacedBurst(l.q)
-	if l.model == bucket {
+	switch {
+	case l.Solo:
+		saved = math.Max(1, 0.1*l.solo.rate)
+	case l.model == bucket:
 		saved = l.saved(l.use.rate)
+	case l.model == unknown:
+		saved = 1 + 0.05*l.rate
 	}
 	if l.health < 1 {
 		saved = 1
 	}
-	l.cap, l.notAfter = l.issued+math.Max(saved, l.want), math.Inf(1)
+	// Unused release may pile up only beyond the end of the line: what has left is
+	// known late in a fleet, and would throttle short bursts.
+	l.cap, l.notAfter = math.Max(l.tail, l.issued)+math.Max(saved, l.want), math.Inf(1)
 	l.released = math.Min(l.released+l.flowing(now)*l.slope(), l.cap)
 	if l.cold && l.issued == 0 { // one at a time holds it back enough
 		l.released = l.cap
@@ -137,24 +170,30 @@ func (l *line) turn(now float64) {
 	l.released = math.Min(l.released, l.issued)
 	if begun-l.turned >= l.w-1.5-slack*l.w {
 		l.base, l.own, l.turned = l.issued, l.issued, begun
-		l.released = l.issued + math.Min(1, l.q) // one at once, the others evenly after it
+		if !l.shared || !l.cold {
+			l.released = l.issued + math.Min(1, l.q) // one at once, the others evenly after it
+		}
 	}
 	l.t = math.Max(l.t, begun)
 	l.views.forget()
 	l.use.at = -1
 }
 
-// grow lets the trim recover by one per cent a second.
+// grow lets the trim recover by one per cent a second, and the rate of the
+// unknown law while it is used.
 func (l *line) grow(dt float64) {
 	if l.trim < 1 {
 		l.trim = math.Min(1, l.trim+0.01*dt)
+	}
+	if l.model == unknown && !l.cold && dt > 0 && l.t-l.lastAt < 1 {
+		l.rate = feel(l.rate, l.top, l.t+dt-l.topAt, dt)
 	}
 }
 
 // ready reports whether cost units may leave now; advance must have run.
 func (l *line) ready(cost float64) bool {
 	switch {
-	case l.t < l.frozenUntil, l.cold && l.probing > 0:
+	case l.t < l.frozenUntil, l.cold && l.probing > 0, l.stopped:
 		return false
 	case l.model == concurrency:
 		return l.inFlight+cost <= l.q+tiny
@@ -201,6 +240,7 @@ func (l *line) take(cost float64) (ticket float64, probe bool) {
 		return 0, false
 	}
 	l.issued += cost
+	l.tail = l.issued
 	l.released, l.lastAt = math.Max(l.released, l.issued), l.t
 	if l.cold {
 		l.probing++
@@ -234,7 +274,7 @@ func (l *line) when(units float64) float64 {
 		return start
 	case l.model == concurrency:
 		return start + math.Max(0, math.Ceil((l.inFlight+units-l.q)/math.Max(1, l.q)))*l.hold
-	case l.model == window && l.phase:
+	case l.model == window && l.phase && !l.Solo:
 		return l.whenWindow(units, start)
 	case l.cold && l.probing > 0 && l.model == window:
 		return start // its phase may turn out to be anything
@@ -281,7 +321,7 @@ func (l *line) later(units, start float64) float64 {
 	q := math.Max(1, l.usable(l.q, l.use.rate))
 	full := math.Max(0, math.Ceil(units/q)-1)
 	speed := q / l.w * drainRate
-	if !l.drain {
+	if !l.Drain {
 		speed = even(q-1, 0, l.w*(1-slack)-(l.hi-l.lo)-guard)
 	}
 	return start + full*l.w + math.Max(0, units-full*q-1)/math.Max(speed, tiny)

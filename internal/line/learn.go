@@ -1,4 +1,4 @@
-package limit
+package line
 
 import "math"
 
@@ -16,6 +16,13 @@ type reading struct {
 
 func noReading() reading {
 	return reading{limit: -1, remaining: -1, refill: -1, resetFrom: math.NaN(), resetAt: math.NaN(), retryAt: math.NaN()}
+}
+
+// refusal returns what is left of rd if its numbers mean nothing.
+func (rd reading) refusal() reading {
+	only := noReading()
+	only.refused, only.retryAt = rd.refused, rd.retryAt
+	return only
 }
 
 // answer is an outcome as a line sees it.
@@ -36,6 +43,9 @@ type change struct {
 // learn takes in an answer at now.
 func (l *line) learn(now float64, a answer) (c change) {
 	l.advance(now)
+	if l.shared && a.sent >= l.probedAt-tiny {
+		l.probing = 0
+	}
 	if a.failed && !a.refused {
 		l.views.forget()
 		l.use.at = -1
@@ -44,10 +54,18 @@ func (l *line) learn(now float64, a answer) (c change) {
 	if a.success {
 		l.strikes = 0
 	}
-	if l.model == open || l.model == concurrency {
-		return l.learnLawless(a)
+	if a.refused {
+		l.refused++
 	}
-	c.drifted = l.adopt(a.limit, a.refill)
+	switch {
+	case l.model == open, l.model == concurrency:
+		return l.learnLawless(a)
+	case l.Solo:
+		return l.learnSolo(a)
+	}
+	if !l.deaf {
+		c.drifted = l.adopt(a.limit, a.refill)
+	}
 	warm := l.cold
 	l.cold = false
 	if l.model == window {
@@ -58,10 +76,10 @@ func (l *line) learn(now float64, a answer) (c change) {
 	}
 	if a.refused {
 		c.frozen = l.freeze(a)
-	} else if a.success && a.remaining >= 0 && !l.paced {
+	} else if a.success && a.remaining >= 0 && !l.paced && !l.deaf {
 		l.correct(a)
 	}
-	l.readings = l.readings || a.remaining >= 0
+	l.readings = l.readings || a.remaining >= 0 && !l.deaf
 	return c
 }
 
@@ -72,6 +90,9 @@ func (l *line) warm(a answer) {
 	known := l.issued
 	if l.model == bucket && a.remaining > 0 && !a.refused && !l.begun {
 		known = math.Max(known, a.ticket+a.remaining)
+	}
+	if l.shared {
+		l.released = math.Min(known, math.Max(l.tail, l.issued)+l.saved(0))
 	}
 	l.released = math.Min(l.released, known)
 	l.begun = true
@@ -95,16 +116,16 @@ func (l *line) learnLawless(a answer) (c change) {
 // of that and the declaration, unless the server is trusted.
 func (l *line) adopt(limit, refill float64) (drifted bool) {
 	pick := func(declared, stated float64) float64 {
-		if l.trust || stated < declared {
-			return math.Min(stated, maxUnits)
+		if l.Trust || stated < declared {
+			return math.Min(stated, MaxUnits)
 		}
 		return declared
 	}
 	if limit >= 1 {
-		drifted = math.Abs(limit-l.told) > 0.5
+		drifted = l.model != unknown && math.Abs(limit-l.told) > 0.5
 		l.told = limit
 		if d := l.declared; d.model == window || d.paced {
-			inForce := windowLaw(pick(d.q, limit), d.w)
+			inForce := Window(pick(d.q, limit), d.w)
 			l.q, l.rate, l.burst = inForce.q, inForce.rate, inForce.burst
 		} else {
 			l.burst = pick(d.burst, limit)
@@ -122,7 +143,10 @@ func (l *line) freeze(a answer) float64 {
 	if a.sent >= l.frozenAt { // else one more of the crowd that was refused already
 		l.strikes++
 		l.frozenAt = l.t
-		if !l.readings {
+		switch {
+		case l.model == unknown:
+			l.top, l.topAt, l.rate = l.rate, l.t, math.Max(firstRate, backOff*l.rate)
+		case !l.readings:
 			l.trim = math.Max(leastShare, 0.9*l.trim)
 		}
 	}
@@ -138,13 +162,13 @@ func (l *line) thaw(a answer) float64 {
 		at = l.t + backoff
 	}
 	switch {
-	case l.ban:
+	case l.Ban:
 	case l.model == window && l.phase:
 		if !hinted {
 			return l.hi
 		}
 		return math.Max(at, l.hi)
-	case l.model == bucket && at <= l.t+l.maxFreeze:
+	case l.model == bucket && at <= l.t+l.MaxFreeze:
 		// The next unit is 1/rate away, whatever the hint says in whole seconds.
 		// If that turns out wrong, the hint gets its way, step by step.
 		return math.Min(at, l.t+math.Max(1, l.burst/2)/l.rate*backoff)
@@ -155,11 +179,11 @@ func (l *line) thaw(a answer) float64 {
 // stop freezes the line until at, but no longer than is allowed: then one call
 // finds out.
 func (l *line) stop(at float64) float64 {
-	if at > l.t+l.maxFreeze {
+	if at > l.t+l.MaxFreeze {
 		l.retryAt = math.Max(l.retryAt, at)
-		at, l.cold = l.t+l.maxFreeze, true
+		at, l.cold = l.t+l.MaxFreeze, true
 	}
-	if l.ban && l.model != concurrency {
+	if l.Ban && l.model != concurrency {
 		l.cold = true
 	}
 	l.frozenUntil = math.Max(l.frozenUntil, at)
@@ -213,7 +237,7 @@ func (l *line) begin(a answer, lo, hi float64) {
 // correct holds the line to the server's own count: after the ticket it would
 // take what remains. It can only take away from what the law releases.
 func (l *line) correct(a answer) {
-	remaining := math.Min(a.remaining, l.size())
+	remaining := math.Min(a.remaining, l.Size())
 	l.use.watch(l, a, remaining)
 	l.views.add(a.ticket+remaining, a.sent+uplink)
 	if l.model == window && l.phase {

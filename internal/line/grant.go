@@ -1,12 +1,10 @@
-package limit
+package line
 
 import (
 	"fmt"
 	"math"
 	"strings"
 	"time"
-
-	"github.com/godwit-go/godwit/exchange"
 )
 
 // lapse is how long a place that nobody takes stays released, in seconds. Then
@@ -39,7 +37,7 @@ func (g Grant) ETA() (time.Duration, error) {
 		l.pump(now)
 	}
 	if p.state == turned && now-p.left > lapse {
-		l.giveBack(p, now, (*line).forfeit)
+		l.giveBack(p, now, (*tracked).forfeit)
 		l.requeue(p)
 		l.pump(now)
 	}
@@ -132,7 +130,7 @@ func (g Grant) Cancel() {
 	case queued:
 		l.dequeue(p)
 	case gone, turned:
-		l.giveBack(p, now, (*line).refund)
+		l.giveBack(p, now, (*tracked).refund)
 	case holding:
 		return
 	}
@@ -141,11 +139,11 @@ func (g Grant) Cancel() {
 }
 
 // giveBack undoes what leave took.
-func (l *Limiter) giveBack(p *place, now float64, back func(*line, float64)) {
+func (l *Limiter) giveBack(p *place, now float64, back func(*tracked, float64)) {
 	for i, t := range p.group.lines {
 		l.advance(t, now)
-		if t.model != concurrency {
-			back(&t.line, p.costs[i])
+		if t.model != concurrency && !t.since(p.left) {
+			back(t, p.costs[i])
 		}
 	}
 	p.release(true, now)
@@ -156,7 +154,7 @@ func (l *Limiter) giveBack(p *place, now float64, back func(*line, float64)) {
 func (p *place) release(end bool, now float64) (all bool) {
 	all = true
 	for i, t := range p.group.lines {
-		if p.probes&(1<<i) != 0 {
+		if p.probes&(1<<i) != 0 && !t.since(p.left) {
 			t.probing--
 		}
 		if t.model != concurrency || p.costs[i] == 0 {
@@ -166,7 +164,7 @@ func (p *place) release(end bool, now float64) (all bool) {
 			all = false
 			continue
 		}
-		t.inFlight -= p.costs[i]
+		t.release(p.costs[i])
 		t.hold += 0.1 * (now - p.left - t.hold)
 	}
 	p.probes = 0
@@ -189,11 +187,14 @@ func (l *Limiter) observe(took float64) {
 func (l *Limiter) settle(p *place, out Outcome, now float64) (notices []Notice) {
 	for i, t := range p.group.lines {
 		rd, cost, source := l.readingFor(p.group, t, out.Readings)
-		if used, ok := out.Cost[t.quota.name]; ok {
+		if used, ok := out.Cost[t.quota.Name]; ok {
 			cost = used
 		}
 		l.advance(t, now)
-		if cost >= 0 && t.model != concurrency && cost <= maxUnits {
+		if t.since(p.left) {
+			rd = rd.refusal()
+			p.tickets[i] = 0
+		} else if cost >= 0 && t.model != concurrency && cost <= MaxUnits {
 			t.refund(p.costs[i] - cost)
 		}
 		if out.Status == 0 {
@@ -203,30 +204,30 @@ func (l *Limiter) settle(p *place, out Outcome, now float64) (notices []Notice) 
 			sent: p.left, ticket: p.tickets[i], reading: rd,
 			success: out.Status < 400 && !rd.refused, failed: out.Status >= 500,
 		}
-		notices = append(notices, t.notices(t.learn(now, a), a, source)...)
+		notices = append(notices, t.notices(t.learn(now, a), a, source, now)...)
 	}
 	return notices
 }
 
 // notices puts a change into words.
-func (t *tracked) notices(c change, a answer, source string) (out []Notice) {
+func (t *tracked) notices(c change, a answer, source string, now float64) (out []Notice) {
 	if a.refused {
-		out = append(out, Notice{Event: exchange.EventLimitRefused, Quota: t.quota.name, Delay: seconds(a.retryAt - t.t), Reason: reason(t, source)})
+		out = append(out, Notice{Event: Refused, Quota: t.quota.Name, Delay: seconds(a.retryAt - now), Reason: reason(t, source)})
 	}
 	if c.frozen > 0 {
-		out = append(out, Notice{Event: exchange.EventLimitFrozen, Quota: t.quota.name, Delay: seconds(c.frozen), Reason: reason(t, source)})
+		out = append(out, Notice{Event: Frozen, Quota: t.quota.Name, Delay: seconds(c.frozen), Reason: reason(t, source)})
 	}
 	if c.drifted {
-		out = append(out, Notice{Event: exchange.EventLimitQuotaDrift, Quota: t.quota.name, Reason: fmt.Sprintf("quota %q: the server states a limit of %g, declared are %g", t.quota.name, t.told, t.declared.size())})
+		out = append(out, Notice{Event: Drift, Quota: t.quota.Name, Reason: fmt.Sprintf("quota %q: the server states a limit of %g, declared are %g", t.quota.Name, t.told, t.declared.Size())})
 	}
 	return out
 }
 
 func reason(t *tracked, source string) string {
 	if source == "" {
-		return fmt.Sprintf("quota %q", t.quota.name)
+		return fmt.Sprintf("quota %q", t.quota.Name)
 	}
-	return fmt.Sprintf("quota %q: %s", t.quota.name, source)
+	return fmt.Sprintf("quota %q: %s", t.quota.Name, source)
 }
 
 // readingFor picks what the answer says about a line of the call. A refusal
@@ -238,7 +239,7 @@ func (l *Limiter) readingFor(g *group, t *tracked, all []Reading) (rd reading, c
 		r := &all[i]
 		mine := t.quota.means(r)
 		if !mine && !g.named(r) {
-			mine = g.only(t, r) && (r.ID == "" || len(all) == 1 && t.quota.resource == "")
+			mine = g.only(t, r) && (r.ID == "" || len(all) == 1 && t.quota.Resource == "")
 			if !mine && r.Refused {
 				rd.refused = true
 				rd.retryAt, source = later(rd.retryAt, l.at(r.RetryAt)), r.Source
@@ -277,8 +278,8 @@ func later(a, b float64) float64 {
 }
 
 // means reports whether the reading names the quota.
-func (q *quota) means(r *Reading) bool {
-	return r.ID != "" && (strings.EqualFold(r.ID, q.resource) || strings.EqualFold(r.ID, q.name))
+func (q *Quota) means(r *Reading) bool {
+	return r.ID != "" && (strings.EqualFold(r.ID, q.Resource) || strings.EqualFold(r.ID, q.Name))
 }
 
 // named reports whether the reading names any line of the call.
@@ -299,7 +300,7 @@ func (g *group) only(t *tracked, r *Reading) bool {
 		return false
 	}
 	fits := func(o *tracked) bool {
-		if o.model == concurrency || r.Unit != "" && o.quota.unit != "" && o.quota.unit != r.Unit {
+		if o.model == concurrency || r.Unit != "" && o.quota.Unit != "" && o.quota.Unit != r.Unit {
 			return false
 		}
 		w, ok := r.Window.Get()
@@ -315,16 +316,30 @@ func (g *group) only(t *tracked, r *Reading) bool {
 		}
 	}
 	limit, ok := r.Limit.Get()
-	return n == 1 || ok && limit == t.declared.size() && g.soleSize(limit)
+	return n == 1 || ok && limit == t.declared.Size() && g.soleSize(limit)
 }
 
 // soleSize reports whether just one line of the call has that limit.
 func (g *group) soleSize(limit float64) bool {
 	n := 0
 	for _, o := range g.lines {
-		if o.model != concurrency && o.declared.size() == limit {
+		if o.model != concurrency && o.declared.Size() == limit {
 			n++
 		}
 	}
 	return n == 1
+}
+
+// Open reports whether the grant has not ended.
+func (g Grant) Open() bool {
+	g.p.l.mu.Lock()
+	defer g.p.l.mu.Unlock()
+	return g.p.gen == g.gen
+}
+
+// Holds reports whether the grant holds concurrency.
+func (g Grant) Holds() bool {
+	g.p.l.mu.Lock()
+	defer g.p.l.mu.Unlock()
+	return g.p.gen == g.gen && g.p.state == holding
 }

@@ -1,0 +1,368 @@
+package line
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Round is what a process tells and asks a store at once. All its lines belong
+// to one origin.
+type Round struct {
+	ID      string // of this round: a store that has answered it answers the same again
+	Process string // who asks
+	Origin  string // such as https://api.example.com
+	Lines   []Ask
+}
+
+// Ask is the part of a round that is about one line. Times are durations, in
+// seconds before or after the moment of asking.
+type Ask struct {
+	Key    string  // of the line, among those of the origin
+	Law    Law     // as this process declares it
+	Health float64 // of the upstream, 0 to 1
+	Lost   bool    // the store was lost to this process until now
+
+	// Places.
+	Take float64 // units wanted
+	Want float64 // the dearest call among them
+	Used float64 // the last ticket with which a call has left
+	Back []Span  // places given back, the last ones of the line
+	Own  float64 // units that left without a place; below 0: units paid for and not used
+
+	// Concurrency: units in use. Take are those wanted besides.
+	Hold float64
+
+	Answers []Answer // oldest first
+}
+
+// Span is the tickets above From, up to To.
+type Span struct{ From, To float64 }
+
+// Answer is what one response says about a line. Numbers below 0 are not given,
+// and times that are NaN.
+type Answer struct {
+	Age       float64 // since the call left
+	Ticket    float64 // with which it left
+	Success   bool    // the server took the call
+	Failed    bool    // it broke, which says nothing about quotas
+	Refused   bool    // the server refused it for this quota
+	Limit     float64
+	Remaining float64
+	Refill    float64 // units that come back per second
+	ResetFrom float64 // bounds of the end of the window
+	ResetIn   float64
+	RetryIn   float64 // when the server wants another call
+}
+
+// answer converts times to the clock of the line.
+func (a *Answer) answer(now float64) answer {
+	return answer{
+		sent: now - a.Age, ticket: a.Ticket, success: a.Success, failed: a.Failed,
+		reading: reading{
+			limit: a.Limit, remaining: a.Remaining, refill: a.Refill, refused: a.Refused,
+			resetFrom: now + a.ResetFrom, resetAt: now + a.ResetIn, retryAt: now + a.RetryIn,
+		},
+	}
+}
+
+// Snapshots are the answer of a store to a round, a Snapshot per Ask, in the
+// same order.
+type Snapshots struct {
+	Processes int // that have asked within the last ten seconds
+	Lines     []Snapshot
+}
+
+// Snapshot is a line as the store has it.
+type Snapshot struct {
+	Given Span  // places given; of concurrency, From is 0 and To are the units
+	State State // at least the first SnapshotSize numbers
+}
+
+// peerLife is how long a process counts that does not ask any more, in seconds.
+const peerLife = 10
+
+// Book is the lines of one store: the law that every driver follows. It holds
+// no lock and no clock.
+type Book struct {
+	lines map[string]*entry
+	peers map[string]float64
+}
+
+type entry struct {
+	line
+	holds map[string]hold
+}
+
+// hold is what a process has of a concurrency.
+type hold struct{ units, want, at float64 }
+
+// NewBook returns an empty book.
+func NewBook() *Book {
+	return &Book{lines: make(map[string]*entry), peers: make(map[string]float64)}
+}
+
+// Apply takes in a round at now, in seconds of the store's clock.
+func (b *Book) Apply(now float64, r *Round) Snapshots {
+	for p, at := range b.peers {
+		if now-at >= peerLife {
+			delete(b.peers, p)
+		}
+	}
+	b.peers[r.Process] = now
+	out := Snapshots{Processes: len(b.peers), Lines: make([]Snapshot, len(r.Lines))}
+	for i := range r.Lines {
+		a := &r.Lines[i]
+		e := b.entry(now, a)
+		if a.Law.model == concurrency {
+			out.Lines[i].Given.To = e.lend(now, r.Process, a)
+		} else {
+			out.Lines[i].Given = e.serve(now, a)
+		}
+		out.Lines[i].State = e.state()
+	}
+	return out
+}
+
+// entry returns the line of an ask. Of different declarations the latest counts.
+func (b *Book) entry(now float64, a *Ask) *entry {
+	e := b.lines[a.Key]
+	if e == nil {
+		e = &entry{line: *newLine(a.Law, now)}
+		e.shared, e.epoch = true, now
+		b.lines[a.Key] = e
+	}
+	if e.declared != a.Law {
+		if e.declared.model != a.Law.model || e.declared.w != a.Law.w {
+			*e = entry{line: *newLine(a.Law, now)}
+			e.shared, e.epoch = true, now
+		}
+		e.Law, e.declared = a.Law, a.Law
+	}
+	return e
+}
+
+// serve is a turn of a process at a line.
+func (l *line) serve(now float64, a *Ask) Span {
+	l.health = math.Min(1, math.Max(0, a.Health))
+	l.advance(now)
+	if a.Take > 0 {
+		l.want = math.Max(1, a.Want)
+	}
+	l.leftUpTo(a.Used)
+	if a.Lost { // nothing was saved up while nobody was asked
+		l.released = math.Min(l.released, math.Max(l.issued, l.tail)+1)
+	}
+	for _, s := range a.Back {
+		l.takeBack(s)
+	}
+	if a.Own != 0 {
+		l.refund(-a.Own)
+	}
+	for i := range a.Answers {
+		l.learn(now, a.Answers[i].answer(now))
+	}
+	given := l.give(a.Take, a.Want)
+	l.advance(now) // a cold line may let one of them go
+	return given
+}
+
+// leftUpTo notes that calls have left with the places up to a ticket.
+func (l *line) leftUpTo(ticket float64) {
+	if ticket = math.Min(ticket, l.tail); ticket > l.issued {
+		l.issued, l.lastAt = ticket, l.t
+		l.released = math.Max(l.released, l.issued)
+	}
+}
+
+// takeBack makes places free again that are still the last ones of the line.
+func (l *line) takeBack(s Span) {
+	if s.From >= l.released-tiny && s.From < s.To && math.Abs(s.To-l.tail) <= tiny {
+		l.tail = math.Max(s.From, l.issued)
+	}
+}
+
+// give hands out places at the end of the line, no further ahead than its
+// lookahead; one call always has a place.
+func (l *line) give(units, want float64) Span {
+	l.tail = math.Max(l.tail, l.issued)
+	if !(units > 0) {
+		return Span{l.tail, l.tail}
+	}
+	room := math.Max(l.released+l.rateNow()*l.Lookahead, l.released+want) - l.tail
+	s := Span{l.tail, l.tail + math.Max(0, math.Min(math.Min(units, room), MaxUnits))}
+	l.tail = s.To
+	return s
+}
+
+// lend is a turn of a process at a concurrency. A process that holds more than
+// its share gets no more while another one waits for its own.
+func (e *entry) lend(now float64, process string, a *Ask) (units float64) {
+	e.advance(now)
+	for i := range a.Answers {
+		e.learn(now, a.Answers[i].answer(now))
+	}
+	others, wanting := 0.0, 1.0
+	contested := false
+	for p, h := range e.holds {
+		switch {
+		case p == process:
+		case now-h.at >= peerLife:
+			delete(e.holds, p)
+		default:
+			others += h.units
+			if h.want > 0 {
+				wanting++
+			}
+		}
+	}
+	share := e.q / wanting
+	for p, h := range e.holds {
+		contested = contested || p != process && h.want > 0 && h.units < share-tiny
+	}
+	units = math.Max(0, math.Min(a.Take, e.q-others-a.Hold))
+	if contested {
+		units = math.Min(units, math.Max(0, math.Floor(share)-a.Hold))
+	}
+	if now < e.frozenUntil {
+		units = 0
+	}
+	if e.holds == nil {
+		e.holds = make(map[string]hold)
+	}
+	e.holds[process] = hold{a.Hold + units, a.Take - units, now}
+	e.inFlight = others + a.Hold + units
+	return units
+}
+
+// Sweep forgets lines that would be the same if they were new.
+func (b *Book) Sweep(now float64) {
+	for key, e := range b.lines {
+		if now >= e.expires() {
+			delete(b.lines, key)
+		}
+	}
+}
+
+// expires returns when the line may be forgotten.
+func (l *line) expires() float64 {
+	keep := math.Max(60, 2*l.declared.w)
+	if l.declared.rate > 0 {
+		keep = math.Max(keep, 2*l.declared.burst/l.declared.rate)
+	}
+	return math.Max(l.t+keep, l.frozenUntil)
+}
+
+// shift moves every moment that the line knows by d seconds: the clock was set.
+func (l *line) shift(d float64) {
+	for _, t := range []*float64{
+		&l.t, &l.notAfter, &l.turned, &l.lo, &l.hi, &l.probedAt, &l.frozenUntil, &l.frozenAt, &l.retryAt, &l.lastAt, &l.topAt,
+	} {
+		*t += d
+	}
+	if l.use.at >= 0 {
+		l.use.at += d
+	}
+	for i := range l.views.at {
+		l.views.at[i] += d
+	}
+}
+
+// Rebase puts the book right after its clock has gone back: it goes on as if no
+// time had passed since it was used last.
+func (b *Book) Rebase(now float64) {
+	last := math.Inf(-1)
+	for _, e := range b.lines {
+		last = math.Max(last, e.t)
+	}
+	for _, at := range b.peers {
+		last = math.Max(last, at)
+	}
+	if !(last > now+1) { // small steps back are no harm
+		return
+	}
+	for _, e := range b.lines {
+		e.shift(now - last)
+		for p, h := range e.holds {
+			h.at += now - last
+			e.holds[p] = h
+		}
+	}
+	for p := range b.peers {
+		b.peers[p] += now - last
+	}
+}
+
+// formatVersion is that of a book in JSON.
+const formatVersion = 1
+
+type bookJSON struct {
+	Version int                 `json:"version"`
+	Lines   map[string]lineJSON `json:"lines"`
+	Peers   map[string]float64  `json:"peers"`
+}
+
+type lineJSON struct {
+	Law   []float64             `json:"law"`
+	State State                 `json:"state"`
+	Holds map[string][3]float64 `json:"holds,omitempty"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (b *Book) MarshalJSON() ([]byte, error) {
+	out := bookJSON{formatVersion, make(map[string]lineJSON, len(b.lines)), b.peers}
+	for key, e := range b.lines {
+		law := e.declared.Numbers()
+		j := lineJSON{Law: law[:], State: e.state()}
+		for p, h := range e.holds {
+			if j.Holds == nil {
+				j.Holds = make(map[string][3]float64)
+			}
+			j.Holds[p] = [3]float64{h.units, h.want, h.at}
+		}
+		out.Lines[key] = j
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. A book of another version, or one
+// that makes no sense, is an error.
+func (b *Book) UnmarshalJSON(data []byte) error {
+	var in bookJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	if in.Version != formatVersion {
+		return fmt.Errorf("line: a book of version %d, want %d", in.Version, formatVersion)
+	}
+	*b = *NewBook()
+	for p, at := range in.Peers {
+		b.peers[p] = at
+	}
+	for key, j := range in.Lines {
+		e, err := j.entry()
+		if err != nil {
+			return fmt.Errorf("line: %.80q: %w", key, err)
+		}
+		b.lines[key] = e
+	}
+	return nil
+}
+
+func (j *lineJSON) entry() (*entry, error) {
+	law, ok := LawOf(j.Law)
+	if !ok || len(j.State) != len(StateFields()) || slices.ContainsFunc(j.State, math.IsNaN) {
+		return nil, fmt.Errorf("its numbers make no sense")
+	}
+	e := &entry{line: *newLine(law, 0)}
+	e.shared = true
+	e.restore(j.State)
+	for p, h := range j.Holds {
+		if e.holds == nil {
+			e.holds = make(map[string]hold)
+		}
+		e.holds[p] = hold{h[0], h[1], h[2]}
+	}
+	return e, nil
+}
