@@ -22,18 +22,12 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/circuit"
 	"github.com/godwit-go/godwit/internal/upstream"
 )
 
-// The defaults.
-const (
-	defaultOpenAt      = 0.8
-	defaultOutcomes    = 20
-	defaultMinOutcomes = 15
-	defaultProbeFirst  = 500 * time.Millisecond
-	defaultProbeCap    = 2 * time.Second
-	defaultSlowStart   = 3 * time.Second
-)
+// maxDuration bounds what can be set.
+const maxDuration = 24 * time.Hour
 
 // Config sets when the breaker opens and how it closes. The zero value is
 // usable.
@@ -97,9 +91,7 @@ func newBreaker(c Config, draw func() float64) (*Breaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if draw != nil {
-		r.draw = draw
-	}
+	r.Rand = draw
 	b := &Breaker{rules: r, whenOpen: c.WhenOpen, store: c.Store, paced: c.Paced, start: time.Now()}
 	switch c.WhenOpen {
 	case "", "fail", "wait":
@@ -136,27 +128,24 @@ func (b *Breaker) Health(u *url.URL) float64 {
 
 // rules checks c and fills in the defaults.
 func (c Config) rules() (rules, error) {
-	r := rules{
-		openAt: defaultOpenAt, outcomes: defaultOutcomes, minOutcomes: defaultMinOutcomes,
-		probeFirst: defaultProbeFirst, probeCap: defaultProbeCap, slowStart: defaultSlowStart, draw: draw,
-	}
+	r := circuit.Default()
 	if c.OpenAt != 0 {
-		r.openAt = c.OpenAt
+		r.OpenAt = c.OpenAt
 	}
 	if c.Outcomes != 0 {
-		r.outcomes = c.Outcomes
-		r.minOutcomes = max(1, c.Outcomes*3/4)
+		r.Outcomes = c.Outcomes
+		r.MinOutcomes = max(1, c.Outcomes*3/4)
 	}
 	if c.MinOutcomes != 0 {
-		r.minOutcomes = c.MinOutcomes
+		r.MinOutcomes = c.MinOutcomes
 	}
 	switch {
-	case !(r.openAt > 0 && r.openAt <= 1): // NaN too
+	case !(r.OpenAt > 0 && r.OpenAt <= 1): // NaN too
 		return rules{}, exchange.ConfigErrorf("breaker.open_at: %v is no share; set one above 0 and up to 1, such as 0.8", c.OpenAt)
-	case r.outcomes < 1 || r.outcomes > maxOutcomes:
-		return rules{}, exchange.ConfigErrorf("breaker.outcomes: %d is not between 1 and %d", c.Outcomes, maxOutcomes)
-	case r.minOutcomes < 1 || r.minOutcomes > r.outcomes:
-		return rules{}, exchange.ConfigErrorf("breaker.min_outcomes: %d is not between 1 and breaker.outcomes %d", c.MinOutcomes, r.outcomes)
+	case r.Outcomes < 1 || r.Outcomes > circuit.MostOutcomes:
+		return rules{}, exchange.ConfigErrorf("breaker.outcomes: %d is not between 1 and %d", c.Outcomes, circuit.MostOutcomes)
+	case r.MinOutcomes < 1 || r.MinOutcomes > r.Outcomes:
+		return rules{}, exchange.ConfigErrorf("breaker.min_outcomes: %d is not between 1 and breaker.outcomes %d", c.MinOutcomes, r.Outcomes)
 	}
 	return r, c.durations(&r)
 }
@@ -168,9 +157,9 @@ func (c Config) durations(r *rules) error {
 		set  time.Duration
 		to   *time.Duration
 	}{
-		{"probe_first", c.ProbeFirst, &r.probeFirst},
-		{"probe_cap", c.ProbeCap, &r.probeCap},
-		{"slow_start", c.SlowStart, &r.slowStart},
+		{"probe_first", c.ProbeFirst, &r.ProbeFirst},
+		{"probe_cap", c.ProbeCap, &r.ProbeCap},
+		{"slow_start", c.SlowStart, &r.SlowStart},
 	} {
 		switch {
 		case f.set < 0 || f.set > maxDuration:
@@ -182,10 +171,10 @@ func (c Config) durations(r *rules) error {
 		}
 	}
 	if c.ProbeCap == 0 {
-		r.probeCap = max(r.probeCap, r.probeFirst)
+		r.ProbeCap = max(r.ProbeCap, r.ProbeFirst)
 	}
-	if r.probeFirst > r.probeCap {
-		return exchange.ConfigErrorf("breaker.probe_first: %v is above breaker.probe_cap %v; raise the cap", r.probeFirst, r.probeCap)
+	if r.ProbeFirst > r.ProbeCap {
+		return exchange.ConfigErrorf("breaker.probe_first: %v is above breaker.probe_cap %v; raise the cap", r.ProbeFirst, r.ProbeCap)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/circuit"
 )
 
 // gate is the breaker of one upstream: the machine with its clock, the calls
@@ -27,7 +28,7 @@ type gate struct {
 }
 
 func (b *Breaker) newGate(origin string) *gate {
-	g := &gate{b: b, origin: origin, machine: machine{rules: &b.rules}}
+	g := &gate{b: b, origin: origin, machine: machine{Rules: &b.rules}}
 	if b.store != nil {
 		g.shared = &shared{}
 	}
@@ -91,7 +92,7 @@ func (g *gate) pass(probe bool) ticket {
 	if g.State == Closed {
 		g.peak.rise(g.inFlight)
 	}
-	return ticket{g.Period, probe}
+	return ticket{Period: g.Period, Probe: probe}
 }
 
 // turnPeriod counts anew when the period has changed: calls from before an
@@ -105,17 +106,17 @@ func (g *gate) turnPeriod() {
 // try asks whether a call may pass. claimed says that it has been made the
 // fleet's probe.
 func (g *gate) try(now time.Duration, claimed bool) passage {
-	g.advance(now)
+	g.Advance(now)
 	g.turnPeriod()
 	switch g.State {
 	case Open:
-		if claimed || g.shared == nil && g.claim(now) {
+		if claimed || g.shared == nil && g.Claim(now) {
 			return passage{ticket: g.pass(true), ok: true}
 		}
 		return passage{at: g.Probe}
 	case HalfOpen:
-		if !g.b.paced && g.inFlight >= g.peak.allowed(g.ramp(now)) {
-			return passage{at: g.nextStep(now)}
+		if !g.b.paced && g.inFlight >= g.peak.allowed(g.Health(now)) {
+			return passage{at: g.NextStep(now)}
 		}
 	}
 	return passage{ticket: g.pass(false), ok: true}
@@ -123,18 +124,18 @@ func (g *gate) try(now time.Duration, claimed bool) passage {
 
 // leave books the outcome of an admitted call and wakes those who can use it.
 func (g *gate) leave(t ticket, o outcome, now time.Duration) {
-	if t.period == g.seen {
+	if t.Period == g.seen {
 		g.inFlight--
 	}
 	if g.State == Closed && o != neutral {
 		g.peak.round(g.inFlight)
 	}
 	before := g.State
-	g.machine.settle(t, o, now)
+	g.machine.Settle(t, o, now)
 	if s := g.shared; s != nil {
-		s.note(report{t, o}, g.outcomes)
+		s.note(report{t, o}, g.Outcomes)
 	}
-	if t.probe || g.State != before {
+	if t.Probe || g.State != before {
 		g.wake()
 	} else if g.State == HalfOpen {
 		g.wakeFirst()
@@ -146,16 +147,16 @@ func (g *gate) health() float64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.State == Closed {
-		return g.machine.health(0) // has no use for the time
+		return g.Health(0) // has no use for the time
 	}
 	m := g.machine // a copy: that the slow start ends is for a call to notice, which can tell of it
-	return m.health(g.now())
+	return m.Health(g.now())
 }
 
 // change is a change of state, for telling of it without the lock.
 type change struct {
 	from, to State
-	opened   counts
+	opened   circuit.Counts
 	delay    time.Duration
 }
 
@@ -163,7 +164,7 @@ type change struct {
 func (g *gate) since(from State) change {
 	c := change{from: from, to: g.State}
 	if from != Open && g.State == Open {
-		c.opened, c.delay = g.opened, max(0, g.Probe-g.now())
+		c.opened, c.delay = g.Opened, max(0, g.Probe-g.now())
 	}
 	return c
 }
@@ -188,8 +189,8 @@ func (v visit) tell(c change) {
 	switch c.to {
 	case Open:
 		reason := "the breaker that the fleet shares is open"
-		if c.opened.of > 0 {
-			reason = fmt.Sprintf("%d of the last %d outcomes are failures", c.opened.fails, c.opened.of)
+		if c.opened.Of > 0 {
+			reason = fmt.Sprintf("%d of the last %d outcomes are failures", c.opened.Fails, c.opened.Of)
 		}
 		v.emit(exchange.Event{Name: exchange.EventBreakerOpen, Delay: c.delay, Reason: reason})
 	case HalfOpen:
@@ -240,7 +241,7 @@ func (v visit) attempt() passage {
 	c := v.since(before)
 	v.mu.Unlock()
 	v.tell(c)
-	if p.ok && p.ticket.probe {
+	if p.ok && p.ticket.Probe {
 		v.live.Note(exchange.FactProbe)
 		v.emit(exchange.Event{Name: exchange.EventBreakerProbe, Reason: "one call finds out whether the upstream is back"})
 	}

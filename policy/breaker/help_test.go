@@ -10,6 +10,7 @@ import (
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/godwittest"
+	"github.com/godwit-go/godwit/internal/circuit"
 )
 
 const apiURL = "http://api.example/x?token=secret"
@@ -21,6 +22,9 @@ func encode(tb interface{ Fatal(...any) }, r record) []byte {
 	}
 	return b
 }
+
+// middle is the draw that moves nothing.
+func middle() float64 { return 0.5 }
 
 // breakerOf makes a breaker whose probes come exactly at their time.
 func breakerOf(tb testing.TB, c Config) *Breaker {
@@ -95,7 +99,7 @@ func (c *client) getWith(ctx context.Context, set func(*exchange.Call)) (int, er
 // break15 makes the calls that open a breaker with the default settings.
 func (c *client) break15() {
 	c.tb.Helper()
-	for range defaultMinOutcomes {
+	for range circuit.Default().MinOutcomes {
 		if status, err := c.get(context.Background()); err == nil && status < 500 {
 			c.tb.Fatalf("status %d: the upstream is not down", status)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/circuit"
 )
 
 // How a gate deals with its store.
@@ -39,7 +40,7 @@ type report struct {
 
 // note keeps a report for the store; the oldest one gives way.
 func (s *shared) note(r report, limit int) {
-	if r.outcome == neutral && !r.ticket.probe {
+	if r.outcome == neutral && !r.ticket.Probe {
 		return
 	}
 	if len(s.pending) >= limit {
@@ -87,7 +88,7 @@ func (v visit) sync(ctx context.Context, claim bool) (claimed bool) {
 	v.mu.Lock()
 	s := v.shared
 	if s.busy || s.lost && v.local()-s.asked < storePause {
-		claimed = claim && !s.busy && v.claim(v.now())
+		claimed = claim && !s.busy && v.Claim(v.now())
 		v.mu.Unlock()
 		return claimed
 	}
@@ -110,7 +111,7 @@ func (v visit) sync(ctx context.Context, claim bool) (claimed bool) {
 		s.pending = append(d.reports, s.pending...)
 	default:
 		s.lost = true
-		claimed = claim && v.claim(v.now())
+		claimed = claim && v.Claim(v.now())
 	}
 	c := v.since(before)
 	v.mu.Unlock()
@@ -128,10 +129,10 @@ func (v visit) sync(ctx context.Context, claim bool) (claimed bool) {
 func (g *gate) adopt(d *dialog) {
 	s := g.shared
 	s.raw, s.skew, s.met, s.lost = d.raw, d.skew, true, false
-	g.record, g.opened = d.own.record, d.own.opened
+	g.Record, g.Opened = d.own.Record, d.own.Opened
 	now := g.now()
 	for _, r := range s.pending {
-		g.machine.settle(r.ticket, r.outcome, now)
+		g.machine.Settle(r.ticket, r.outcome, now)
 	}
 	g.wake()
 }
@@ -160,7 +161,7 @@ func (d *dialog) run(ctx context.Context) error {
 	}
 	for range storeTries {
 		m, claimed := d.next()
-		next, err := json.Marshal(versioned{1, m.record})
+		next, err := json.Marshal(versioned{1, m.Record})
 		if err != nil {
 			return err
 		}
@@ -206,14 +207,14 @@ func (d *dialog) swap(ctx context.Context, prev, next []byte) (put bool, err err
 func (d *dialog) next() (m machine, claimed bool) {
 	now := d.clock() + d.skew
 	m = d.own
-	if r, ok := d.own.decode(d.raw, now); ok {
-		m.record, m.opened = r, counts{}
+	if r, ok := decode(d.own.Rules, d.raw, now); ok {
+		m.Record, m.Opened = r, circuit.Counts{}
 		for _, r := range d.reports {
-			m.settle(r.ticket, r.outcome, now)
+			m.Settle(r.ticket, r.outcome, now)
 		}
 	}
-	m.advance(now)
-	return m, d.claim && m.claim(now)
+	m.Advance(now)
+	return m, d.claim && m.Claim(now)
 }
 
 // versioned is the form of a record in the store.
@@ -225,18 +226,18 @@ type versioned struct {
 // decode reads a record; one of another form, or one that was made with other
 // settings, does not count. Moments that cannot be are put right: the store's
 // clock may have been set.
-func (r *rules) decode(raw []byte, now time.Duration) (record, bool) {
+func decode(r *rules, raw []byte, now time.Duration) (record, bool) {
 	var v versioned
 	if raw == nil || json.Unmarshal(raw, &v) != nil || v.Version != 1 {
 		return record{}, false
 	}
-	sound := v.State >= Closed && v.State <= HalfOpen && v.Count >= 0 && v.Count <= r.outcomes &&
-		v.At >= 0 && v.At < r.outcomes && v.Fails >= 0 && v.Fails <= v.Count && v.Gap >= 0
+	sound := v.State >= Closed && v.State <= HalfOpen && v.Count >= 0 && v.Count <= r.Outcomes &&
+		v.At >= 0 && v.At < r.Outcomes && v.Fails >= 0 && v.Fails <= v.Count && v.Gap >= 0
 	if !sound {
 		return record{}, false
 	}
-	v.Gap = min(v.Gap, r.probeCap)
-	v.Probe = min(v.Probe, now+r.probeCap*5/4)
+	v.Gap = min(v.Gap, r.ProbeCap)
+	v.Probe = min(v.Probe, now+r.ProbeCap*5/4)
 	v.Ramp = min(v.Ramp, now)
 	return v.record, true
 }

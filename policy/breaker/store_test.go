@@ -14,6 +14,8 @@ import (
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/godwittest"
+	"github.com/godwit-go/godwit/internal/circuit"
+	"pgregory.net/rapid"
 )
 
 // fleet is several processes with one store and one upstream.
@@ -215,11 +217,34 @@ func TestForeignRecord(t *testing.T) {
 			}
 		})
 	}
-	m := newMachine(t, Config{})
+	rules := circuit.Default()
 	far := record{State: Open, Probe: 100 * time.Hour, Ramp: 100 * time.Hour}
-	if r, ok := m.decode(encode(t, far), time.Hour); !ok || r.Probe > time.Hour+3*time.Second || r.Ramp > time.Hour {
+	if r, ok := decode(&rules, encode(t, far), time.Hour); !ok || r.Probe > time.Hour+3*time.Second || r.Ramp > time.Hour {
 		t.Errorf("moments that cannot be: %+v, %v", r, ok)
 	}
+}
+
+// Whatever a breaker went through, its record survives the store.
+func TestRecordSurvivesTheStore(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules := circuit.Default()
+		rules.Outcomes = rapid.SampledFrom([]int{1, 20, 65, circuit.MostOutcomes}).Draw(t, "outcomes")
+		rules.MinOutcomes = 1
+		m, now := machine{Rules: &rules}, time.Duration(0)
+		for _, o := range rapid.SliceOfN(rapid.SampledFrom([]outcome{neutral, success, failure}), 0, 200).Draw(t, "history") {
+			now += 100 * time.Millisecond
+			m.Advance(now)
+			tick := ticket{Period: m.Period, Probe: m.State == Open}
+			if tick.Probe && !m.Claim(now) {
+				continue
+			}
+			m.Settle(tick, o, now)
+		}
+		if again, ok := decode(&rules, encode(t, m.Record), now); !ok || again != m.Record {
+			t.Fatalf("%+v became %+v, %v", m.Record, again, ok)
+		}
+	})
 }
 
 // Processes that all report at the same time lose no outcome to each other.
