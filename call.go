@@ -367,7 +367,11 @@ func (c *Client) statusError(req *http.Request, state *exchange.Call, b *call, r
 	}
 	body, err := readBounded(r.Body, maxErrorRead)
 	if err != nil {
-		e.Err = fmt.Errorf("its body could not be read: %w", err)
+		err = fmt.Errorf("its body could not be read: %w", err)
+		if e.Err != nil {
+			err = fmt.Errorf("%w; %w", e.Err, err)
+		}
+		e.Err = err
 	}
 	e.SetBody(r.Header.Get("Content-Type"), body, state.AnswerRedactor(r.Request.Header))
 	return e

@@ -225,6 +225,16 @@ func (l *Live) Number() int { return l.record.Number }
 // can have reached the server.
 func (l *Live) SentSoFar(err error) Sent { return l.sent(err) }
 
+// Latency returns the time from the moment when the attempt had its connection,
+// or began if it does not know that, to the response headers: waits in this
+// process, dialling and handshakes left out. 0 without a response.
+func (l *Live) Latency() time.Duration {
+	l.mu.Lock()
+	took := l.record.Timings.FirstByte
+	l.mu.Unlock()
+	return max(0, took-time.Duration(l.marks[MarkConn].Load()))
+}
+
 // Record returns what is known of the attempt now.
 func (l *Live) Record() Attempt {
 	l.mu.Lock()

@@ -25,6 +25,7 @@ type Call struct {
 	Start          time.Time        // when the call began
 	Deadline       time.Time        // end of the whole call; zero: none. Set once, by timeout
 	ReadsBody      bool             // the caller reads the body to its end within the call (typed calls)
+	Class          Class            // how patient the call is; from [WithClass] unless the client sets it
 	Idempotent     bool             // the caller declared that sending twice is harmless
 	IdempotencyKey string           // key that the API honours; the same on each attempt. Cleared by redirect when a hop drops its header
 	NoAuth         bool             // send no credential
@@ -42,6 +43,7 @@ type Call struct {
 	stop      string
 	secrets   []string
 	stopKind  *Kind
+	refusals  int
 	firstObs  [2]Observer
 	firstLive [1]*Live
 }
@@ -91,7 +93,7 @@ type Carrier struct{ ctx callContext }
 // Begin is [WithCall] in the memory of c.
 func (c *Carrier) Begin(ctx context.Context) (context.Context, *Call) {
 	c.ctx.Context = ctx
-	c.ctx.call.Start = time.Now()
+	c.ctx.call.Start, c.ctx.call.Class = time.Now(), classFrom(ctx)
 	return &c.ctx, &c.ctx.call
 }
 
@@ -177,6 +179,37 @@ func (c *Call) AttemptCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.attempts)
+}
+
+// ChargedCount is [Call.AttemptCount] without the attempts that carry
+// [FactFree].
+func (c *Call) ChargedCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, l := range c.attempts {
+		if !l.Has(FactFree) {
+			n++
+		}
+	}
+	return n
+}
+
+// MarkRefused notes that the server refused the call for want of quota and that
+// it goes back to its line, at the front: it has waited there already. Retry
+// does this.
+func (c *Call) MarkRefused() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals++
+}
+
+// Refusals returns how often MarkRefused was called. A call that has been
+// refused enters its line at the front.
+func (c *Call) Refusals() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refusals
 }
 
 // LastAttempt returns the attempt begun last, or nil.

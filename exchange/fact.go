@@ -10,8 +10,19 @@ const (
 	// that holds everything back lets it pass. Set by breaker.
 	FactProbe Fact = 1 << iota
 	// FactRefused: the answer says that a limit was reached, whatever its status
-	// is, so it is no failure of the upstream. Set by limit.
+	// is: the request was not processed, and that is no failure of the upstream.
+	// Set by limit.
 	FactRefused
+	// FactHeld: a line holds the call. If it is refused and sent again, the line
+	// makes it wait as long as is right, so nobody else need. Set by limit.
+	FactHeld
+	// FactFinal: the answer says that no further try can succeed, or that none is
+	// wanted. Set by limit.
+	FactFinal
+	// FactFree: the attempt is not charged to the attempts that the call has: it
+	// was refused and goes back to its line, or it was the failed probe of a
+	// patient call. Set by retry.
+	FactFree
 )
 
 // Note adds facts to the attempt.

@@ -49,7 +49,8 @@ type Config struct {
 	// 3s.
 	SlowStart time.Duration `yaml:"slow_start"`
 	// WhenOpen says what calls do while it is open: fail (default) at once, or
-	// wait for the upstream as long as they have time. off takes the breaker out.
+	// wait for the upstream as long as they have time, as those of class batch do
+	// in any case. off takes the breaker out.
 	WhenOpen string `yaml:"when_open"`
 	// Store shares the breaker with a fleet. Nil keeps it in this process.
 	Store Store `yaml:"-"`

@@ -222,7 +222,7 @@ func (v visit) enter() (ticket, error) {
 	if v.req.Context().Err() != nil {
 		return ticket{}, v.live.Call().ContextError(v.req.Context(), policy, v.req)
 	}
-	if v.b.whenOpen == "wait" {
+	if v.b.whenOpen == "wait" || v.live.Call().Class == exchange.ClassBatch {
 		return v.wait()
 	}
 	p := v.attempt()

@@ -280,6 +280,25 @@ func TestWaitsForTheUpstream(t *testing.T) {
 	})
 }
 
+// A batch call waits although others fail.
+func TestBatchWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		upstream := newServer(godwittest.Text(503, "down"))
+		c := newClient(t, breakerOf(t, Config{}), upstream)
+		c.break15()
+		upstream.set(godwittest.Status(200))
+		if _, err := c.get(t.Context()); !errors.Is(err, exchange.ErrCircuitOpen) {
+			t.Errorf("a normal call: %v", err)
+		}
+		start := time.Now()
+		status, err := c.getWith(t.Context(), func(call *exchange.Call) { call.Class = exchange.ClassBatch })
+		if status != 200 || time.Since(start) != 500*time.Millisecond {
+			t.Errorf("a batch call: %d, %v after %v", status, err, time.Since(start))
+		}
+	})
+}
+
 // Waiters go in order of arrival.
 func TestFirstComeFirstServed(t *testing.T) {
 	t.Parallel()

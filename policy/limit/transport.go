@@ -50,11 +50,9 @@ type clock struct {
 	signal.Clock
 }
 
-type classKey struct{}
-
-// WithClass returns a context in which calls have the class c.
+// WithClass is [exchange.WithClass].
 func WithClass(ctx context.Context, c Class) context.Context {
-	return context.WithValue(ctx, classKey{}, c)
+	return exchange.WithClass(ctx, exchange.Class(c))
 }
 
 // RoundTrip waits for the attempt's turn, and learns from what comes back.
@@ -107,7 +105,7 @@ func (t *transport) alone(incoming *http.Request) (*http.Response, error) {
 func (t *transport) acquire(req *http.Request, live *exchange.Live, origin string) (Grant, error) {
 	call, ctx := live.Call(), req.Context()
 	op := Op{
-		Origin: origin, Credential: t.credential, Operation: call.Operation, Method: req.Method,
+		Origin: origin, Credential: t.credential, Operation: call.Operation, Method: req.Method, Class: Class(call.Class),
 		Deadline: call.Deadline, Probe: live.Has(exchange.FactProbe),
 	}
 	if op.Method == "" {
@@ -116,15 +114,13 @@ func (t *transport) acquire(req *http.Request, live *exchange.Live, origin strin
 	if call.NoAuth || call.Anonymous {
 		op.Credential = ""
 	}
-	if c, ok := ctx.Value(classKey{}).(Class); ok {
-		op.Class = c
-	}
 	core, eta, err := t.limiter.core.Enter(ctx, &op)
 	if err == nil && eta > 0 {
 		call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
 		err = core.Wait(ctx)
 	}
 	if err == nil {
+		live.Note(exchange.FactHeld)
 		return Grant{core}, nil
 	}
 	var own *exchange.Error
@@ -151,6 +147,9 @@ func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp 
 	for i := range out.Readings {
 		if out.Readings[i].Refused {
 			live.Note(exchange.FactRefused)
+		}
+		if out.Readings[i].Final {
+			live.Note(exchange.FactFinal)
 		}
 	}
 	for _, n := range g.Done(out) {

@@ -254,25 +254,77 @@ func TestConcurrencyEndsWithBody(t *testing.T) {
 	})
 }
 
-// What others learn: a refusal is noted on the attempt, whatever its status.
-func TestRefusalIsNoted(t *testing.T) {
+// What others learn: that a line holds the attempt, that it was refused,
+// whatever its status, and that no try can succeed.
+func TestFactsAreNoted(t *testing.T) {
 	t.Parallel()
-	rt := middleware(t, limit.Config{Dialect: "github"})(exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
-		return reply(req, 403, "", "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "60", "X-RateLimit-Reset", "4000000000"), nil
-	}))
-	ctx, call := exchange.WithCall(t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/", nil)
-	if err != nil {
-		t.Fatal(err)
+	const body = `{"error":{"code":"insufficient_quota","type":"insufficient_quota"}}`
+	for name, tc := range map[string]struct {
+		dialect string
+		status  int
+		body    string
+		fields  []string
+		want    exchange.Fact
+	}{
+		"success": {"github", 200, "", nil, exchange.FactHeld},
+		"refused": {
+			"github", 403, "",
+			[]string{"X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "60", "X-RateLimit-Reset", "4000000000"},
+			exchange.FactHeld | exchange.FactRefused,
+		},
+		"final": {"openai", 429, body, []string{"Content-Type", "application/json"}, exchange.FactHeld | exchange.FactFinal},
+	} {
+		rt := middleware(t, limit.Config{Dialect: tc.dialect})(exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+			return reply(req, tc.status, tc.body, tc.fields...), nil
+		}))
+		ctx, call := exchange.WithCall(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if !call.LastAttempt().Has(tc.want) {
+			t.Errorf("%s: not noted", name)
+		}
+		if tc.status == 200 && (call.LastAttempt().Has(exchange.FactRefused) || call.LastAttempt().Has(exchange.FactFinal)) {
+			t.Errorf("%s: noted too much", name)
+		}
 	}
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// The class of a call is that of the context in which it begins, or what the
+// client sets.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	for c, want := range map[limit.Class]exchange.Class{
+		limit.Normal: exchange.ClassNormal, limit.Interactive: exchange.ClassInteractive, limit.Batch: exchange.ClassBatch,
+	} {
+		if _, call := exchange.WithCall(limit.WithClass(t.Context(), c)); call.Class != want {
+			t.Errorf("class %d becomes %d, want %d", c, call.Class, want)
+		}
 	}
-	_ = resp.Body.Close()
-	if !call.LastAttempt().Has(exchange.FactRefused) {
-		t.Error("not noted")
-	}
+	synctest.Test(t, func(t *testing.T) { // max_wait does not apply to batch
+		s := &script{answer: func(_ int, req *http.Request) (*http.Response, error) { return reply(req, 200, ""), nil }}
+		rt := middleware(t, limit.Config{MaxWait: time.Second, Quotas: []limit.Quota{{Name: "core", Limit: "1/m", Burst: 1}}})(s)
+		for i := range 3 {
+			ctx, call := exchange.WithCall(t.Context())
+			if i == 2 {
+				call.Class = exchange.ClassBatch
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = rt.RoundTrip(req)
+			if missed := errors.Is(err, exchange.ErrWouldMissDeadline); missed != (i == 1) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+	})
 }
 
 // The server's own smaller limit is followed, and told.

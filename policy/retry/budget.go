@@ -11,8 +11,9 @@ import (
 // be, so that an upstream in trouble is not buried under them. The zero value
 // is usable.
 type BudgetConfig struct {
-	// Ratio is the share of all sends that may be repeats. Default 0.1; 1
-	// lets nearly every send be one.
+	// Ratio is the share of all sends that may be repeats. Default 0.1; 1, which
+	// lets nearly every send be one, for calls of class batch. Those are counted
+	// by themselves.
 	Ratio float64 `yaml:"ratio"`
 	// MinPerSecond is how many repeats a second are allowed however few sends
 	// there are. Default 3.
@@ -23,6 +24,7 @@ type BudgetConfig struct {
 
 const (
 	defaultRatio        = 0.1
+	batchRatio          = 1
 	defaultMinPerSecond = 3
 	defaultWindow       = 10 * time.Second
 	parts               = 10 // pieces of the window that are forgotten one by one
@@ -35,8 +37,9 @@ type allowance struct {
 	slice time.Duration // length of one part of the window
 }
 
-func (c BudgetConfig) allowance() (allowance, error) {
-	a := allowance{ratio: defaultRatio, slice: defaultWindow / parts}
+// allowance checks c and fills in the defaults; usual is that of the ratio.
+func (c BudgetConfig) allowance(usual float64) (allowance, error) {
+	a := allowance{ratio: usual, slice: defaultWindow / parts}
 	perSecond := defaultMinPerSecond
 	switch {
 	case c.Ratio < 0 || c.Ratio > 1 || c.Ratio != c.Ratio:
@@ -77,8 +80,9 @@ func (b *budget) sent(a allowance, age time.Duration, n, repeats int) {
 	c.repeats += repeats
 }
 
-// take books one repeat if the budget has room for it.
-func (b *budget) take(a allowance, age time.Duration) bool {
+// take books one repeat if the budget has room for it. The receipt is for
+// giveBack.
+func (b *budget) take(a allowance, age time.Duration) (receipt int64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance(a, age)
@@ -88,10 +92,19 @@ func (b *budget) take(a allowance, age time.Duration) bool {
 		repeats += c.repeats
 	}
 	if float64(repeats+1) > max(a.floor, a.ratio*float64(sends+1)) {
-		return false
+		return 0, false
 	}
 	b.counts[b.now%parts].repeats++
-	return true
+	return b.now, true
+}
+
+// giveBack undoes a take of which nothing came.
+func (b *budget) giveBack(receipt int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.now-receipt < parts { // not forgotten yet
+		b.counts[receipt%parts].repeats--
+	}
 }
 
 // advance forgets the slices that have left the window.

@@ -16,14 +16,14 @@ import (
 
 func TestBudgetCounts(t *testing.T) {
 	t.Parallel()
-	a, err := BudgetConfig{}.allowance()
+	a, err := BudgetConfig{}.allowance(defaultRatio)
 	if err != nil || a.ratio != 0.1 || a.floor != 30 || a.slice != time.Second {
 		t.Fatalf("defaults %+v, %v", a, err)
 	}
 	var b budget
 	grant := func(age time.Duration, ask int) (got int) {
 		for range ask {
-			if b.take(a, age) {
+			if _, ok := b.take(a, age); ok {
 				got++
 			}
 		}

@@ -100,7 +100,7 @@ func TestDecisionOrder(t *testing.T) {
 	r := defaults(t)
 	f := facts{
 		outcome: outcome{status: 404, sent: exchange.SentYes, delay: time.Hour},
-		ended:   true, sends: 9, attempt: 1, left: time.Millisecond, bounded: true,
+		ended:   true, sends: 9, most: 3, attempt: 1, left: time.Millisecond, bounded: true,
 	}
 	for _, step := range []struct {
 		reason string // of the answer while the step stands
@@ -134,15 +134,14 @@ func TestReasonsForTrying(t *testing.T) {
 		"599":                   {status: 599},
 		"header timeout":        {kind: exchange.ErrHeaderTimeout},
 	} {
-		if v := r.decide(facts{outcome: o, sends: 1, attempt: 1, repeatable: true, rewindable: true}); v.reason != want {
+		if v := r.decide(facts{outcome: o, sends: 1, most: 3, attempt: 1, repeatable: true, rewindable: true}); v.reason != want {
 			t.Errorf("reason %q, want %q", v.reason, want)
 		}
 	}
-	if v := r.decide(facts{outcome: outcome{status: 500}, sends: 3, repeatable: true}); v.reason != "3 attempts were made" {
+	if v := r.decide(facts{outcome: outcome{status: 500}, sends: 3, most: 3, repeatable: true}); v.reason != "3 attempts were made" {
 		t.Errorf("reason %q", v.reason)
 	}
-	r.attempts = 1
-	if v := r.decide(facts{outcome: outcome{status: 500}, sends: 1, repeatable: true}); v.reason != "1 attempt was made" {
+	if v := r.decide(facts{outcome: outcome{status: 500}, sends: 1, most: 1, repeatable: true}); v.reason != "1 attempt was made" {
 		t.Errorf("reason %q", v.reason)
 	}
 }

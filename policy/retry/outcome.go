@@ -17,7 +17,8 @@ import (
 // outcomeOf reads the result of the attempt.
 func outcomeOf(resp *http.Response, err error, live *exchange.Live) outcome {
 	if err == nil {
-		o := outcome{status: resp.StatusCode, sent: exchange.SentYes}
+		o := outcome{status: resp.StatusCode, sent: exchange.SentYes, refused: live.Has(exchange.FactRefused), final: live.Has(exchange.FactFinal)}
+		o.held = o.refused && live.Has(exchange.FactHeld)
 		if _, ok := resp.Header["Retry-After"]; ok { // the clock has its price
 			o.delay = retryafter.Delay(resp.Header, time.Now())
 		}
@@ -28,6 +29,9 @@ func outcomeOf(resp *http.Response, err error, live *exchange.Live) outcome {
 	if errors.As(err, &own) {
 		o.kind = own.Kind
 		o.hopeless = own.Kind == exchange.ErrProxy && own.Status >= 400 && own.Status <= 499 || unknownName(err) || badCertificate(err)
+		if o.local = heldBack(own.Kind, o.sent, live.Phase()); o.local {
+			o.delay = own.RetryAfter
+		}
 		return o
 	}
 	o.kind = foreignKind(err)
@@ -36,6 +40,18 @@ func outcomeOf(resp *http.Response, err error, live *exchange.Live) outcome {
 		o.sent = exchange.SentNo
 	}
 	return o
+}
+
+// heldBack reports whether a breaker, a limit or a bulkhead of this client kept
+// the attempt from being sent.
+func heldBack(kind *exchange.Kind, sent exchange.Sent, phase exchange.Phase) bool {
+	switch kind {
+	case exchange.ErrCircuitOpen, exchange.ErrWouldMissDeadline, exchange.ErrRateLimited:
+		return sent == exchange.SentNo
+	case exchange.ErrTotalTimeout: // it ended in one of their queues
+		return sent == exchange.SentNo && phase == exchange.PhaseStart
+	}
+	return false
 }
 
 // unknownName reports whether the resolver said that there is no such name;
@@ -102,6 +118,7 @@ func withReason(call *exchange.Call, req *http.Request, err error, kind *exchang
 		e = call.NewError(kind, "", req, err)
 	}
 	e.Err = &stopped{cause: e.Err, reason: v.reason, kind: v.kind}
+	e.Attempts, e.RetryAfter = call.Attempts(), max(e.RetryAfter, call.RetryAfter())
 	return e
 }
 

@@ -7,6 +7,16 @@
 // is returned at once: a response as a response, an error with its own kind, the
 // history of the attempts and the reason for stopping.
 //
+// Between two attempts the last outcome is kept. If this client itself holds the
+// next attempt back, because the breaker has opened or the turn in a line comes
+// too late, that outcome is what comes back, with the refusal as the reason for
+// stopping. Of a response at most 64 KiB of body that come within 50 ms are kept;
+// whoever reads on in a longer one gets an error of kind ErrTruncated.
+//
+// What a limit refuses is the line's: the call goes back to the front of its line
+// without a wait, a charge or a share of the budget, whatever its method, for it
+// was not processed. Without a line a 429 is retried like other failures.
+//
 // A body that was handed over is never repeated: what breaks while the caller
 // reads it is the caller's to repeat. Errors of a foreign transport that carry
 // no kind are repeated only if they are of the types that the net package uses;
@@ -15,8 +25,10 @@ package retry
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
@@ -27,6 +39,7 @@ import (
 // The defaults.
 const (
 	defaultAttempts      = 3
+	batchAttempts        = 10
 	defaultBase          = 500 * time.Millisecond
 	defaultCap           = 5 * time.Second
 	defaultMaxRetryAfter = 60 * time.Second
@@ -38,7 +51,9 @@ const maxAttempts = 1000
 // Config sets when a request is sent again. The zero value is usable.
 type Config struct {
 	// Attempts is the most sends of one call, the first included; following a
-	// redirect does not count. Default 3; 1 turns retrying off; at most 1000.
+	// redirect does not count. Default 3; 10 for calls of class batch; 1 turns
+	// retrying off; at most 1000. A call that a limit's line takes back
+	// after a refusal is not charged, and no failed probe of a batch call.
 	Attempts int `yaml:"attempts"`
 	// Statuses are the statuses worth another attempt. Default 408, 425, 429,
 	// 500, 502, 503, 504; an empty list means none. A 429 says that the request
@@ -58,33 +73,89 @@ type Config struct {
 	// server is waited for, in addition to the drawn wait.
 	RetryAfter string `yaml:"retry_after"`
 	// MaxRetryAfter is the longest Retry-After that is waited for; a longer one
-	// ends the call at once with the delay in the error. Default 60s.
+	// ends the call at once with the delay in the error. Default 60s. Where a
+	// limit has a line, limit.max_wait counts for refusals instead.
 	MaxRetryAfter time.Duration `yaml:"max_retry_after"`
 	// Budget bounds the repeats to one upstream, over all calls of the client.
 	Budget BudgetConfig `yaml:"budget"`
+	// When has a say in what is worth another attempt. It is asked about every
+	// outcome, successes too, after the tables and before anything that costs: it
+	// can find more outcomes worth it, such as a 409, and end the call. It cannot
+	// make a second send of what may have been processed harmless: methods and the
+	// call's own declarations do that. It runs in the goroutine of the call.
+	When func(Outcome) Decision `yaml:"-"`
 }
 
 // New returns the middleware. It makes the attempts of the call; with Attempts
 // 1 there is one.
-func New(c Config) (exchange.Middleware, error) { return build(c, nil) }
+func New(c Config) (exchange.Middleware, error) {
+	r, err := NewRetry(c)
+	if err != nil {
+		return nil, err
+	}
+	return r.Wrap, nil
+}
 
-// build is New with a source of randomness; nil means the runtime's own.
-func build(c Config, rand func(int64) int64) (exchange.Middleware, error) {
+// Retry is the policy of one client: the middleware [Retry.Wrap], and the budget
+// for other policies that send again. It is safe for concurrent use.
+type Retry struct {
+	rules
+	when    func(Outcome) Decision
+	servers upstream.Table[server]
+	start   time.Time // budgets count time from here
+}
+
+// NewRetry is [New] for whoever needs the budget too.
+func NewRetry(c Config) (*Retry, error) {
 	r, err := c.rules()
 	if err != nil {
 		return nil, err
 	}
-	r.backoff.Rand = rand
-	budgets := new(upstream.Table[budget])
-	return func(next http.RoundTripper) http.RoundTripper {
-		return &retrier{next: next, rules: r, budgets: budgets, start: time.Now()}
-	}, nil
+	return &Retry{rules: r, when: c.When, start: time.Now()}, nil
+}
+
+// Wrap puts the policy around next. All that it wraps share one budget.
+func (r *Retry) Wrap(next http.RoundTripper) http.RoundTripper {
+	return &transport{Retry: r, next: next}
+}
+
+// Spend books one more send to the upstream of u than was asked for, such as a
+// hedge or a request that is repeated with a new token; false if the budget has
+// no room for it.
+func (r *Retry) Spend(u *url.URL) bool {
+	e := r.servers.Get(u)
+	defer e.Release()
+	age := time.Since(r.start)
+	if _, ok := e.Value.normal.take(r.budget, age); !ok {
+		return false
+	}
+	e.Value.normal.sent(r.budget, age, 1, 0)
+	return true
+}
+
+// server is what is known of an upstream.
+type server struct {
+	normal, batch budget
+	latency       atomic.Int64 // median time to an answer, ns
+}
+
+// observe moves the median towards the time that an answer took.
+func (s *server) observe(took time.Duration) {
+	switch m := s.latency.Load(); {
+	case m == 0:
+		s.latency.Store(int64(took))
+	case int64(took) > m:
+		s.latency.Store(m + m/20 + 1)
+	default:
+		s.latency.Store(m - m/20)
+	}
 }
 
 // rules checks c and fills in the defaults.
 func (c Config) rules() (rules, error) {
 	r := rules{
 		attempts:      defaultAttempts,
+		batchAttempts: batchAttempts,
 		statuses:      []int{408, 425, 429, 500, 502, 503, 504},
 		methods:       []string{"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"},
 		backoff:       backoff.Backoff{Base: defaultBase, Cap: defaultCap},
@@ -94,10 +165,13 @@ func (c Config) rules() (rules, error) {
 	case c.Attempts < 0 || c.Attempts > maxAttempts:
 		return rules{}, exchange.ConfigErrorf("retry.attempts: %d is not between 1 and %d; 1 turns retrying off", c.Attempts, maxAttempts)
 	case c.Attempts > 0:
-		r.attempts = c.Attempts
+		r.attempts, r.batchAttempts = c.Attempts, c.Attempts
 	}
 	var err error
-	if r.budget, err = c.Budget.allowance(); err != nil {
+	if r.budget, err = c.Budget.allowance(defaultRatio); err != nil {
+		return rules{}, err
+	}
+	if r.batchBudget, err = c.Budget.allowance(batchRatio); err != nil {
 		return rules{}, err
 	}
 	if err := c.lists(&r); err != nil {

@@ -2,13 +2,13 @@ package retry
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
-	"github.com/godwit-go/godwit/internal/upstream"
 )
 
 const policy = "retry"
@@ -16,77 +16,121 @@ const policy = "retry"
 // spent says that the failure is the server's and the refusal to repeat ours.
 const spent = "the local retry budget for this server is spent, see retry.budget"
 
-// Bounds of what is read of an answer that is thrown away, so that its
-// connection can be used again.
-const (
-	drainBytes = 64 << 10
-	drainTime  = 50 * time.Millisecond
-)
-
-type retrier struct {
+type transport struct {
+	*Retry
 	next http.RoundTripper
-	rules
-	budgets *upstream.Table[budget]
-	start   time.Time // budgets count time from here
 }
 
 // RoundTrip makes the attempts of a call. It keeps the factory of the body;
 // the attempts get a body each.
-func (r *retrier) RoundTrip(incoming *http.Request) (*http.Response, error) {
+func (t *transport) RoundTrip(incoming *http.Request) (*http.Response, error) {
 	req, call := exchange.Begin(incoming)
-	ctx := req.Context()
-	if ctx.Err() != nil {
+	if req.Context().Err() != nil {
 		exchange.CloseBody(req)
-		return nil, call.ContextError(ctx, policy, req)
+		return nil, call.ContextError(req.Context(), policy, req)
 	}
-	entry := r.budgets.Get(req.URL)
+	entry := t.servers.Get(req.URL)
 	defer entry.Release()
-	send, wait := req, time.Duration(0)
-	for attempt := 1; ; attempt++ {
-		call.SetRetryAfter(0)
-		resp, err := exchange.Send(r.next, send, call, wait)
-		resent := call.LastAttempt().Resent()
-		entry.Value.sent(r.budget, time.Since(r.start), 1+resent, resent)
-		if resp != nil {
-			resp.Request = incoming
+	r := round{Retry: t.Retry, incoming: incoming, req: req, call: call, server: entry.Value}
+	r.most, r.budget, r.allowance = r.rules.attempts, &r.server.normal, r.rules.budget
+	if call.Class == exchange.ClassBatch {
+		r.most, r.budget, r.allowance = r.batchAttempts, &r.server.batch, r.batchBudget
+	}
+	return r.run(t.next)
+}
+
+// round is one RoundTrip: a call, or a hop of one that is redirected.
+type round struct {
+	*Retry
+	incoming  *http.Request
+	req       *http.Request
+	call      *exchange.Call
+	server    *server
+	budget    *budget
+	allowance allowance
+	most      int // charged sends
+	attempts  int // so far
+}
+
+// again is a further attempt that is about to be made.
+type again struct {
+	send    *http.Request
+	wait    time.Duration
+	charged bool // the budget paid
+	receipt int64
+	before  kept // the outcome that it is made for
+}
+
+// run sends until an outcome is the last.
+func (r *round) run(next http.RoundTripper) (*http.Response, error) {
+	a := again{send: r.req}
+	for {
+		now := r.attempt(next, a)
+		if now.local && r.attempts > 1 && r.req.Context().Err() == nil {
+			return r.heldBack(a, now)
 		}
-		o := outcomeOf(resp, err, call.LastAttempt())
-		v := r.decide(r.facts(req, call, o, attempt))
-		if v.again && !entry.Value.take(r.budget, time.Since(r.start)) {
-			v = verdict{reason: spent, kind: exchange.ErrRetryBudget}
-		}
-		var next *http.Request
+		v := r.decide(r.facts(now))
 		if v.again {
-			next, v = rewind(req, v)
+			a, v = r.prepare(v)
 		}
 		if !v.again {
-			return r.stop(req, call, resp, err, o, v)
+			return r.stop(now, v, now.delay)
 		}
-		if resp != nil {
-			discard(ctx, resp)
+		if now.resp != nil {
+			keep(r.req.Context(), r.call, r.req, now.resp)
 		}
-		call.Emit(req, exchange.Event{Name: exchange.EventRetryWait, Live: call.LastAttempt(), Status: o.status, Delay: v.wait, Reason: v.reason, Cause: err})
-		if !sleep(ctx, v.wait) {
-			exchange.CloseBody(next)
-			return nil, call.ContextError(ctx, policy, req)
+		a.before = now
+		r.call.Emit(r.req, exchange.Event{Name: exchange.EventRetryWait, Live: r.call.LastAttempt(), Status: now.status, Delay: v.wait, Reason: v.reason, Cause: now.err})
+		if !sleep(r.req.Context(), v.wait) {
+			exchange.CloseBody(a.send)
+			r.refund(a)
+			return nil, r.call.ContextError(r.req.Context(), policy, r.req)
 		}
-		send, wait = next, v.wait
 	}
 }
 
+// attempt sends once and books it.
+func (r *round) attempt(next http.RoundTripper, a again) kept {
+	r.attempts++
+	r.call.SetRetryAfter(0)
+	resp, err := exchange.Send(next, a.send, r.call, a.wait)
+	if resp != nil {
+		resp.Request = r.incoming
+	}
+	live := r.call.LastAttempt()
+	now := kept{resp, err, outcomeOf(resp, err, live)}
+	if now.local {
+		return now
+	}
+	resent := live.Resent()
+	r.budget.sent(r.allowance, time.Since(r.start), 1+resent, resent)
+	if resp != nil && now.status < 400 {
+		r.server.observe(live.Latency())
+	}
+	return now
+}
+
 // facts collects what the decision needs.
-func (r *retrier) facts(req *http.Request, call *exchange.Call, o outcome, attempt int) facts {
-	if o.status != 0 && !slices.Contains(r.statuses, o.status) {
-		return facts{outcome: o} // the way of a success: nothing else is asked
+func (r *round) facts(now kept) facts {
+	f := facts{outcome: now.outcome}
+	if now.status != 0 && !now.refused && r.when == nil && !slices.Contains(r.statuses, now.status) {
+		return f // the way of a success: nothing else is asked
 	}
-	ctx := req.Context()
-	f := facts{
-		outcome: o, ended: ctx.Err() != nil,
-		sends: call.AttemptCount() - len(call.Redirects()), attempt: attempt,
-		rewindable: !hasBody(req) || req.GetBody != nil,
+	ctx, live := r.req.Context(), r.call.LastAttempt()
+	f.ended = ctx.Err() != nil
+	if r.when != nil && !f.ended && !f.final {
+		f.decision = r.when(Outcome{Request: r.incoming, Response: now.resp, Err: now.err, Attempt: live.Number(), Sent: now.sent})
 	}
-	f.repeatable = slices.Contains(r.methods, method(req)) || call.Idempotent || call.IdempotencyKey != "" || keyed(req.Header)
-	f.left, f.bounded = call.Remaining(ctx)
+	f.held = f.held && r.most > 1 // where retrying is off, going back to the line is too
+	if f.held || r.most > 1 && r.call.Class == exchange.ClassBatch && live.Has(exchange.FactProbe) {
+		live.Note(exchange.FactFree)
+	}
+	f.most, f.attempt, f.all, f.refusals = r.most, r.attempts, r.call.AttemptCount(), r.call.Refusals()
+	f.sends = r.call.ChargedCount() - len(r.call.Redirects())
+	f.rewindable = !hasBody(r.req) || r.req.GetBody != nil
+	f.repeatable = slices.Contains(r.methods, method(r.req)) || r.call.Idempotent || r.call.IdempotencyKey != "" || keyed(r.req.Header)
+	f.left, f.bounded = r.call.Remaining(ctx)
+	f.latency = time.Duration(r.server.latency.Load())
 	return f
 }
 
@@ -105,55 +149,61 @@ func method(req *http.Request) string {
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
 
-// rewind returns the request for another attempt. It is called while the last
-// outcome can still be returned, which it is if the body cannot be had again.
-func rewind(req *http.Request, v verdict) (*http.Request, verdict) {
-	if !hasBody(req) {
-		return req, v
+// prepare opens the body anew and pays. Whatever fails, the last outcome can
+// still be returned, and the verdict says why it is.
+func (r *round) prepare(v verdict) (again, verdict) {
+	a := again{send: r.req, wait: v.wait}
+	if hasBody(r.req) {
+		body, err := r.req.GetBody()
+		if err != nil {
+			return a, verdict{reason: "the request body cannot be opened a second time"}
+		}
+		a.send = r.req.WithContext(r.req.Context())
+		a.send.Body = body
 	}
-	body, err := req.GetBody()
-	if err != nil {
-		return nil, verdict{reason: "the request body cannot be opened a second time"}
+	if v.line {
+		r.call.MarkRefused()
+		return a, v
 	}
-	next := req.WithContext(req.Context())
-	next.Body = body
-	return next, v
+	if a.receipt, a.charged = r.budget.take(r.allowance, time.Since(r.start)); !a.charged {
+		if a.send != r.req {
+			exchange.CloseBody(a.send)
+		}
+		return a, verdict{reason: spent, kind: exchange.ErrRetryBudget}
+	}
+	return a, v
 }
 
-// stop returns the last outcome and says why it is the last.
-func (r *retrier) stop(req *http.Request, call *exchange.Call, resp *http.Response, err error, o outcome, v verdict) (*http.Response, error) {
-	reason := v.reason
-	call.SetRetryAfter(o.delay)
-	call.SetStop(reason, v.kind)
-	if reason != "" {
-		call.Emit(req, exchange.Event{Name: exchange.EventRetryGaveUp, Live: call.LastAttempt(), Status: o.status, Delay: o.delay, Reason: reason, Cause: err})
+// refund gives back what was paid for an attempt that was not sent.
+func (r *round) refund(a again) {
+	if a.charged {
+		r.budget.giveBack(a.receipt)
 	}
-	if err != nil {
-		return nil, withReason(call, req, err, o.kind, v)
-	}
-	return resp, nil
 }
 
-// discard throws an answer away, within bounds of bytes and time. The reader
-// ends at the latest when the body is closed.
-func discard(ctx context.Context, resp *http.Response) {
-	if resp.Body == http.NoBody || resp.ContentLength > drainBytes {
-		_ = resp.Body.Close() // nothing of this answer is wanted
-		return
+// heldBack returns the outcome before: this client itself kept the attempt from
+// being sent.
+func (r *round) heldBack(a again, now kept) (*http.Response, error) {
+	r.refund(a)
+	reason := fmt.Sprintf("the next attempt was held back here: %s", now.kind)
+	if own, ok := errors.AsType[*exchange.Error](now.err); ok && own.Err != nil {
+		reason += ": " + own.Err.Error()
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes) // it fails at the end, or the connection is lost anyway
-	}()
-	timer := time.NewTimer(drainTime)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	case <-ctx.Done():
+	return r.stop(a.before, verdict{reason: reason, kind: now.kind}, max(a.before.delay, now.delay))
+}
+
+// stop returns the last outcome and says why it is the last, and when another
+// try makes sense.
+func (r *round) stop(last kept, v verdict, delay time.Duration) (*http.Response, error) {
+	r.call.SetRetryAfter(delay)
+	r.call.SetStop(v.reason, v.kind)
+	if v.reason != "" {
+		r.call.Emit(r.req, exchange.Event{Name: exchange.EventRetryGaveUp, Live: r.call.LastAttempt(), Status: last.status, Delay: delay, Reason: v.reason, Cause: last.err})
 	}
-	_ = resp.Body.Close() // as above
+	if last.err != nil {
+		return nil, withReason(r.call, r.req, last.err, last.kind, v)
+	}
+	return last.resp, nil
 }
 
 // sleep waits for d; it reports false as soon as ctx ends.

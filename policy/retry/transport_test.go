@@ -20,11 +20,18 @@ import (
 // wrap puts the policy, drawing the longest waits, around rt.
 func wrap(tb testing.TB, c Config, rt http.RoundTripper) http.RoundTripper {
 	tb.Helper()
-	m, err := build(c, most)
+	return retryOf(tb, c).Wrap(rt)
+}
+
+// retryOf returns the policy, drawing the longest waits.
+func retryOf(tb testing.TB, c Config) *Retry {
+	tb.Helper()
+	r, err := NewRetry(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return m(rt)
+	r.backoff.Rand = most
+	return r
 }
 
 func request(tb testing.TB, ctx context.Context, method, body string) *http.Request {

@@ -267,8 +267,8 @@ func (m *meter) Close() error {
 	return nil
 }
 
-// TestDrainIsBounded: an answer that is thrown away costs at most 64 KiB and
-// 50 ms.
+// TestDrainIsBounded: keeping an answer costs at most 64 KiB and 50 ms, and what
+// was not read is never taken for the end.
 func TestDrainIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -280,7 +280,7 @@ func TestDrainIsBounded(t *testing.T) {
 		took   time.Duration
 	}{
 		{"endless", 1 << 30, -1, 0, 64 << 10, 0},
-		{"announced as too long", 1 << 30, 64<<10 + 1, 0, 0, 0},
+		{"announced as too long", 1 << 30, 64<<10 + 1, 0, 64 << 10, 0},
 		{"stalls", 10, -1, 0, 10, 50 * time.Millisecond},
 		{"stalls, cancelled", 10, -1, 20 * time.Millisecond, 10, 20 * time.Millisecond},
 	} {
@@ -294,7 +294,9 @@ func TestDrainIsBounded(t *testing.T) {
 					defer time.AfterFunc(tc.cancel, cancel).Stop()
 				}
 				start := time.Now()
-				discard(ctx, &http.Response{Body: body, ContentLength: tc.length})
+				resp := &http.Response{StatusCode: 503, Body: body, ContentLength: tc.length}
+				ctx, call, _ := observed(ctx)
+				keep(ctx, call, request(t, ctx, "GET", ""), resp)
 				if took := time.Since(start); took != tc.took {
 					t.Errorf("took %v, want %v", took, tc.took)
 				}
@@ -302,6 +304,17 @@ func TestDrainIsBounded(t *testing.T) {
 				synctest.Wait()
 				if body.read != tc.read {
 					t.Errorf("%d bytes read, want %d", body.read, tc.read)
+				}
+				got, err := io.ReadAll(resp.Body)
+				var e *exchange.Error
+				if len(got) != tc.read || !errors.Is(err, exchange.ErrTruncated) || !errors.As(err, &e) || e.Status != 503 {
+					t.Errorf("%d bytes are kept, then %v", len(got), err)
+				}
+				if err := resp.Body.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, err := resp.Body.Read(make([]byte, 1)); !errors.Is(err, http.ErrBodyReadAfterClose) {
+					t.Errorf("read after close: %v", err)
 				}
 			})
 		})
