@@ -43,11 +43,12 @@ type Canary struct {
 }
 
 // NewCanary returns a Canary with a random secret of letters and digits, which
-// fits into any place that takes a credential. The test fails if it never calls
-// Assert.
+// fits into any place that takes a credential. No part of it is fixed, so that a
+// fragment of one canary is never taken for another. The test fails if it never
+// calls Assert.
 func NewCanary(tb testing.TB) *Canary {
 	tb.Helper()
-	return CanaryFor(tb, "canary"+rand.Text())
+	return CanaryFor(tb, rand.Text())
 }
 
 // CanaryFor returns a Canary for a secret of the caller's, such as one with

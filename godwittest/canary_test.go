@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,6 +84,22 @@ func TestCanary_Quiet(t *testing.T) {
 	} else {
 		other.Record("log", []byte(c.Secret()))
 		other.Assert()
+	}
+}
+
+// A part that all secrets share would make a fragment of one look like a leak of
+// another.
+func TestCanary_NoFixedPart(t *testing.T) {
+	t.Parallel()
+	first := NewCanary(&complaints{}).Secret()
+	varies := make([]bool, len(first))
+	for range 64 {
+		for i, b := range []byte(NewCanary(&complaints{}).Secret()) {
+			varies[i] = varies[i] || b != first[i]
+		}
+	}
+	if i := slices.Index(varies, false); i >= 0 {
+		t.Errorf("byte %d of 65 secrets is always %q", i, first[i])
 	}
 }
 

@@ -15,18 +15,9 @@ import (
 	"github.com/godwit-go/godwit/transport"
 )
 
-// closedPort returns an address that nobody listens at.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
+// closedAddr is an address that nobody listens at. A port that was just given
+// back would not do: another test may get it.
+const closedAddr = "127.0.0.1:1"
 
 func portOf(t testing.TB, addr string) string {
 	t.Helper()
@@ -39,7 +30,7 @@ func portOf(t testing.TB, addr string) string {
 
 func TestFC1_Refused(t *testing.T) {
 	t.Parallel()
-	o := send(t, build(t, transport.Config{}), newRequest(t, http.MethodPost, "http://"+closedPort(t)+"/x?key=hidden", "body"))
+	o := send(t, build(t, transport.Config{}), newRequest(t, http.MethodPost, "http://"+closedAddr+"/x?key=hidden", "body"))
 	wantKind(t, "refused", o, exchange.ErrConnect)
 	if o.attempt.Sent != exchange.SentNo || !errors.Is(o.err, syscall.ECONNREFUSED) {
 		t.Errorf("sent %v: %v", o.attempt.Sent, o.err)

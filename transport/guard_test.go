@@ -111,7 +111,7 @@ func TestGW7_PooledConnections(t *testing.T) {
 // Behind a proxy only literal addresses can be checked.
 func TestGW7_BehindAProxy(t *testing.T) {
 	t.Parallel()
-	p := startProxy(t, closedPort(t))
+	p := startProxy(t, closedAddr)
 	tr := build(t, transport.Config{Proxy: transport.Proxy{URL: p.Addr()}, PrivateHosts: []string{"10.0.0.1"}})
 	for host, refused := range map[string]bool{
 		"169.254.169.254": true, "[fd00:ec2::254]": true, "10.1.2.3": true, "10.0.0.1": false, "inside.test": false, "192.0.2.1": false,

@@ -208,7 +208,7 @@ func TestCR3_ErrorsHoldNoLogin(t *testing.T) {
 	echo := godwittest.RawHTTP(t, func(c *godwittest.Conn, r *http.Request) { c.Send(r.Header.Get("Proxy-Authorization") + "\r\n\r\n") })
 	for name, proxy := range map[string]string{
 		"refuses": "http://" + refusing.Addr(), "echoes": "http://" + echo.Addr(),
-		"down": "http://" + closedPort(t), "socks": "socks5://" + closedPort(t), "no TLS": "https://" + refusing.Addr(),
+		"down": "http://" + closedAddr, "socks": "socks5://" + closedAddr, "no TLS": "https://" + refusing.Addr(),
 	} {
 		req := newRequest(t, http.MethodGet, "https://origin.test/", "", func(_ *http.Request, c *exchange.Call) { c.Redactor = new(redact.Redactor) })
 		o := send(t, build(t, transport.Config{Proxy: withLogin(proxy)}), req)
@@ -267,7 +267,7 @@ func TestFC19_ProxyFailures(t *testing.T) {
 	}
 	for _, target := range []string{"http://origin.test/", "https://origin.test/"} {
 		for _, scheme := range []string{"http", "https", "socks5"} {
-			o := get(t, build(t, transport.Config{Proxy: transport.Proxy{URL: scheme + "://" + closedPort(t)}}), target)
+			o := get(t, build(t, transport.Config{Proxy: transport.Proxy{URL: scheme + "://" + closedAddr}}), target)
 			wantKind(t, scheme+" proxy down, "+target, o, exchange.ErrProxy)
 			if o.attempt.Sent != exchange.SentNo {
 				t.Errorf("%s, %s: sent %v", scheme, target, o.attempt.Sent)

@@ -148,7 +148,7 @@ func TestNestedRequestsAreNotTheAttempts(t *testing.T) {
 		if o := once(s.URL()); o.err != nil || o.attempt.Reused || o.attempt.Resent != 0 || o.attempt.Timings.Connect <= 0 {
 			t.Errorf("%s: %v, %+v", name, o.err, o.attempt)
 		}
-		if o := once("http://" + closedPort(t)); o.attempt.Sent != exchange.SentNo {
+		if o := once("http://" + closedAddr); o.attempt.Sent != exchange.SentNo {
 			t.Errorf("%s: a refused connection counts as sent %v: %v", name, o.attempt.Sent, o.err)
 		}
 		if resent.Load() != 0 {
@@ -162,7 +162,6 @@ func TestSentOfTheSecondRequestOfAnAttempt(t *testing.T) {
 	t.Parallel()
 	s := godwittest.RawHTTP(t, func(c *godwittest.Conn, _ *http.Request) { c.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") })
 	tr := build(t, transport.Config{})
-	dead := closedPort(t)
 	twice := exchange.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		resp, err := tr.RoundTrip(r)
 		if err != nil {
@@ -173,7 +172,7 @@ func TestSentOfTheSecondRequestOfAnAttempt(t *testing.T) {
 		}
 		again := r.WithContext(r.Context())
 		u := *r.URL
-		u.Host = dead
+		u.Host = closedAddr
 		again.URL, again.Host = &u, ""
 		return tr.RoundTrip(again)
 	})

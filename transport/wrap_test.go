@@ -70,7 +70,7 @@ func TestWrapOfAnHTTPTransport(t *testing.T) {
 	t.Parallel()
 	std := &http.Transport{}
 	t.Cleanup(std.CloseIdleConnections)
-	o := send(t, transport.Wrap(std), newRequest(t, http.MethodPost, "http://"+closedPort(t), ""))
+	o := send(t, transport.Wrap(std), newRequest(t, http.MethodPost, "http://"+closedAddr, ""))
 	wantKind(t, "refused", o, exchange.ErrConnect)
 	if o.attempt.Sent != exchange.SentNo {
 		t.Errorf("sent %v", o.attempt.Sent)
