@@ -16,10 +16,10 @@ ifneq ($(CC_FOUND),)
 RACE := -race
 endif
 
-.PHONY: help build run test check fmt bench fuzz deps clean
+.PHONY: help build run test check fmt bench bench-fleet fuzz deps clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## build the program into bin/godwit
 	CGO_ENABLED=0 $(GO) -C cmd build -trimpath -o ../bin/godwit ./godwit
@@ -59,6 +59,10 @@ fmt: ## format every file
 
 bench: build ## measure against net/http; prints ratios
 	$(GO) -C bench run ./report -count $(COUNT)
+
+# About two minutes. FLEET takes more flags, such as FLEET="-all -n 10,100".
+bench-fleet: ## peers and godwit as a hundred processes on one quota, over HTTP
+	$(GO) -C bench run ./fleet -o fleet/results.json $(FLEET)
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s)
 	@tools/fuzz $(FUZZTIME) $(MODULES)

@@ -81,6 +81,12 @@ var thirdParty = []struct {
 	{"golang.org/x/term", []string{"cmd/internal/cli"}},
 	{"github.com/rogpeppe/go-internal/testscript", []string{"cmd/godwit", "cmd/internal/cli"}},
 	{"github.com/mccutchen/go-httpbin/v2", []string{"bench"}},
+	{"github.com/hashicorp/go-retryablehttp", []string{"bench"}},
+	{"github.com/go-resty/resty/v2", []string{"bench"}},
+	{"github.com/failsafe-go/failsafe-go", []string{"bench"}},
+	{"github.com/go-redis/redis_rate/v10", []string{"bench"}},
+	{"github.com/redis/go-redis/v9", []string{"bench"}},
+	{"golang.org/x/time/rate", []string{"bench"}},
 	{"pgregory.net/rapid", []string{"policy", "internal", "bench"}},
 }
 

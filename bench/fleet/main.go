@@ -1,0 +1,191 @@
+// Command fleet runs the scenarios of the flow control benchmark over real HTTP
+// on loopback: a server with the quota's laws, a fleet of operating system
+// processes with a backlog of jobs, and a redis-server for the policies that
+// share a store. It starts all of them itself, measures at the server, prints a
+// table and writes results.json.
+//
+// Rates and ways are those of the simulator; the times of a scenario are
+// shortened (see scales), so that a run takes from half a minute to one and a
+// half.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// The words that make this program a part of its own measurements.
+const (
+	workerCommand = "worker"
+	guardCommand  = "guard"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := dispatch(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
+	}
+}
+
+// dispatch runs what the arguments ask for.
+func dispatch(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	switch {
+	case len(args) > 0 && args[0] == workerCommand:
+		return work(ctx, in, out)
+	case len(args) > 0 && args[0] == guardCommand:
+		return guard(ctx, args[1:], in, out)
+	}
+	return bench(ctx, args, out)
+}
+
+// options are what the command line says.
+type options struct {
+	trials   []trial
+	fleets   []int
+	policies []policy
+	parallel int
+	seed     uint64
+	file     string
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
+	letters := flags.String("scenario", "AE", "scenarios by letter, out of "+everyLetter())
+	all := flags.Bool("all", false, "every scenario and every policy; takes most of an hour")
+	fleets := flags.String("n", "100", "processes, such as 10,100")
+	only := flags.String("policy", "", "policies whose name contains this, also those that only -all runs")
+	scale := flags.Float64("scale", 0, "times of the scenarios, as a part of those in the simulator (default: by scenario)")
+	flags.IntVar(&o.parallel, "parallel", 4, "runs at the same time")
+	flags.Uint64Var(&o.seed, "seed", 1, "of starts, ways and service times")
+	flags.StringVar(&o.file, "o", "", "file for the results (default: none)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if *all {
+		*letters = everyLetter()
+	}
+	if o.trials, err = trials(*letters, *scale); err != nil {
+		return o, err
+	}
+	for _, s := range strings.Split(*fleets, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 1000 {
+			return o, fmt.Errorf("-n: %q is no number of processes between 1 and 1000", s)
+		}
+		o.fleets = append(o.fleets, n)
+	}
+	for _, p := range policies() {
+		if strings.Contains(p.name, *only) && (*all || *only != "" || !p.extra) {
+			o.policies = append(o.policies, p)
+		}
+	}
+	if o.parallel < 1 || len(o.policies) == 0 {
+		return o, errors.New("nothing to run: see -policy and -parallel")
+	}
+	return o, nil
+}
+
+// bench runs everything and reports.
+func bench(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s %s/%s, %d cores; %d runs at a time\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.parallel)
+	for _, p := range o.policies {
+		fmt.Fprintf(out, "%s: %s\n", p.name, p.note)
+	}
+	plan := o.plan()
+	if err := runAll(ctx, plan, o.parallel, o.seed); err != nil {
+		return err
+	}
+	rows := make([]row, 0, len(plan))
+	for _, t := range o.trials {
+		first := len(rows)
+		for _, r := range plan {
+			if r.trial.ID == t.ID {
+				rows = append(rows, r.row)
+			}
+		}
+		if err := table(out, t, rows[first:]); err != nil {
+			return err
+		}
+	}
+	if o.file == "" {
+		return nil
+	}
+	return save(o.file, rows)
+}
+
+// single is one run of the plan.
+type single struct {
+	trial  trial
+	policy policy
+	n      int
+	row    row // what came of it
+}
+
+// plan lists the runs in the order of the tables.
+func (o *options) plan() (all []*single) {
+	for _, t := range o.trials {
+		for _, p := range o.policies {
+			for _, n := range p.sizes(o.fleets) {
+				all = append(all, &single{trial: t, policy: p, n: n})
+			}
+		}
+	}
+	return all
+}
+
+// runAll runs the plan, several at a time, and last those that nothing may run
+// beside. The first error ends all.
+func runAll(ctx context.Context, plan []*single, parallel int, seed uint64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	slots := make(chan struct{}, parallel)
+	var wg sync.WaitGroup
+	one := func(s *single) {
+		r, err := run(ctx, s.trial, s.policy, s.n, seed)
+		if err != nil {
+			cancel(fmt.Errorf("%s, %s, n = %d: %w", s.trial.ID, s.policy.name, s.n, err))
+			return
+		}
+		s.row = r
+	}
+	for _, s := range plan {
+		if s.policy.alone {
+			continue
+		}
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			one(s)
+			<-slots
+		})
+	}
+	wg.Wait()
+	for _, s := range plan {
+		if s.policy.alone && ctx.Err() == nil {
+			one(s)
+		}
+	}
+	return context.Cause(ctx)
+}
