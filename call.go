@@ -33,6 +33,8 @@ type call struct {
 	maxBody    int64
 	noAuth     bool
 	requestID  string
+	class      *exchange.Class // nil: that of the context
+	costs      []cost
 
 	err error // why there is nothing to send, from before the options
 
@@ -88,10 +90,17 @@ func (c *Client) useOperation(name string, b *call) (method, path string) {
 	}
 	b.operation, b.statuses, b.idempotent, b.timeouts.Total = name, op.Statuses, op.Idempotent, op.Timeout
 	b.opHeaders, b.opQuery = sortedPairs(op.Headers), sortedPairs(op.Query)
+	for quota, units := range op.Cost {
+		b.costs = append(b.costs, cost{quota, units})
+	}
 	for i, p := range b.opHeaders {
 		b.opHeaders[i].Name = http.CanonicalHeaderKey(p.Name)
 	}
-	if method, path, b.err = op.split(); b.err != nil {
+	b.class, b.err = classNamed(op.Class)
+	if b.err == nil {
+		method, path, b.err = op.split()
+	}
+	if b.err != nil {
 		b.err = c.refuse("", "", ErrConfig, b.err)
 	}
 	return method, path
@@ -133,6 +142,14 @@ func (o Operation) check() error {
 	}
 	if o.Timeout < 0 {
 		return errors.New("timeout: it is negative")
+	}
+	if _, err := classNamed(o.Class); err != nil {
+		return err
+	}
+	for _, quota := range slices.Sorted(maps.Keys(o.Cost)) {
+		if units := o.Cost[quota]; !(units >= 0 && units <= maxCost) {
+			return fmt.Errorf("cost: %g units of %q are not between 0 and %g", units, clip(quota), float64(maxCost))
+		}
 	}
 	return nil
 }
@@ -214,7 +231,10 @@ func (c *Client) compose(ctx context.Context, method, path string, b *call, opts
 	}
 	b.url.RawQuery = mergeQuery(b.url.RawQuery, b.query, c.defaultQuery(where), b.opQuery)
 
-	ctx, state := c.begin(ctx, b)
+	ctx, state, err := c.begin(ctx, b)
+	if err != nil {
+		return nil, c.refuse(method, path, ErrRequest, err)
+	}
 	state.Template, state.PathValues = path, values
 	req := (&http.Request{
 		Method: method, URL: &b.url, Host: b.url.Host,
@@ -239,8 +259,16 @@ func takeHost(req *http.Request) {
 }
 
 // begin starts the call's shared facts.
-func (c *Client) begin(ctx context.Context, b *call) (context.Context, *exchange.Call) {
+func (c *Client) begin(ctx context.Context, b *call) (context.Context, *exchange.Call, error) {
+	costs, err := c.costs(b)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, state := b.carrier.Begin(ctx)
+	state.Cost = costs
+	if b.class != nil {
+		state.Class = *b.class
+	}
 	state.API, state.Operation = c.config.Name, b.operation
 	state.Redactor = c.redactor
 	c.configure(state, b)
@@ -249,7 +277,7 @@ func (c *Client) begin(ctx context.Context, b *call) (context.Context, *exchange
 			state.Observe(o)
 		}
 	}
-	return ctx, state
+	return ctx, state, nil
 }
 
 // configure gives the options to the policies that obey them.

@@ -10,7 +10,6 @@ import (
 	"github.com/godwit-go/godwit/policy/decode"
 	"github.com/godwit-go/godwit/policy/logging"
 	"github.com/godwit-go/godwit/policy/redirect"
-	"github.com/godwit-go/godwit/policy/retry"
 	"github.com/godwit-go/godwit/policy/timeout"
 	"github.com/godwit-go/godwit/transport"
 )
@@ -18,34 +17,42 @@ import (
 // link is one place in the chain.
 type link struct {
 	name string
-	make func(*Config) (exchange.Middleware, error)
+	make func(*Config, *flow) (exchange.Middleware, error)
 }
 
 // chainOrder is the one list that orders the chain, outermost first. Everything
 // from retry on runs once per attempt.
 var chainOrder = []link{
-	{"logging", func(c *Config) (exchange.Middleware, error) { return logging.New(c.Logging) }},
-	{"middleware", func(c *Config) (exchange.Middleware, error) { return group(c.Middleware), nil }},
-	{"redirect", func(c *Config) (exchange.Middleware, error) { return redirect.New(c.Redirect) }},
-	{"cookie", func(c *Config) (exchange.Middleware, error) { return cookie.New(c.Cookie) }},
-	{"timeout (total)", func(c *Config) (exchange.Middleware, error) { return timeout.New(c.Timeout) }},
-	{"retry", func(c *Config) (exchange.Middleware, error) { return retry.New(c.Retry) }},
-	{"attempt middleware", func(c *Config) (exchange.Middleware, error) { return group(c.AttemptMiddleware), nil }},
-	{"auth", func(c *Config) (exchange.Middleware, error) {
+	{"logging", func(c *Config, _ *flow) (exchange.Middleware, error) { return logging.New(c.Logging) }},
+	{"middleware", func(c *Config, _ *flow) (exchange.Middleware, error) { return group(c.Middleware), nil }},
+	{"redirect", func(c *Config, _ *flow) (exchange.Middleware, error) { return redirect.New(c.Redirect) }},
+	{"cookie", func(c *Config, _ *flow) (exchange.Middleware, error) { return cookie.New(c.Cookie) }},
+	{"timeout (total)", func(c *Config, _ *flow) (exchange.Middleware, error) { return timeout.New(c.Timeout) }},
+	{"retry", func(_ *Config, f *flow) (exchange.Middleware, error) { return f.retry.policy.Wrap, nil }},
+	{"attempt middleware", func(c *Config, _ *flow) (exchange.Middleware, error) { return group(c.AttemptMiddleware), nil }},
+	{"breaker", func(_ *Config, f *flow) (exchange.Middleware, error) {
+		if f.breaker.policy == nil {
+			return nil, nil
+		}
+		return f.breaker.policy.Wrap, nil
+	}},
+	{"bulkhead", func(_ *Config, f *flow) (exchange.Middleware, error) { return f.bulkhead.policy, nil }},
+	{"limit", func(_ *Config, f *flow) (exchange.Middleware, error) { return f.limit, nil }},
+	{"auth", func(c *Config, _ *flow) (exchange.Middleware, error) {
 		if c.Auth.IsZero() {
 			return nil, nil
 		}
 		return auth.New(c.Auth)
 	}},
-	{"timeout (attempt)", func(c *Config) (exchange.Middleware, error) { return timeout.NewAttempt(c.Timeout) }},
-	{"decode", func(c *Config) (exchange.Middleware, error) { return decode.New(c.Decode) }},
-	{"transport", func(*Config) (exchange.Middleware, error) { return transport.Wrap, nil }},
+	{"timeout (attempt)", func(c *Config, _ *flow) (exchange.Middleware, error) { return timeout.NewAttempt(c.Timeout) }},
+	{"decode", func(c *Config, _ *flow) (exchange.Middleware, error) { return decode.New(c.Decode) }},
+	{"transport", func(*Config, *flow) (exchange.Middleware, error) { return transport.Wrap, nil }},
 }
 
 // compile builds the middlewares of c in order, without those that are off.
-func compile(c *Config) (names []string, chain []exchange.Middleware, err error) {
+func compile(c *Config, f *flow) (names []string, chain []exchange.Middleware, err error) {
 	for _, l := range chainOrder {
-		m, err := l.make(c)
+		m, err := l.make(c, f)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -23,6 +23,7 @@ type Client struct {
 	config Config
 	base   *url.URL // nil: calls need absolute URLs
 	conns  *connections
+	flow   *flow
 	names  []string
 	chain  http.RoundTripper
 
@@ -75,7 +76,7 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(config, conns, new(redact.Redactor))
+	return build(config, conns, new(redact.Redactor), nil)
 }
 
 // connect builds the transport that config asks for.
@@ -111,10 +112,10 @@ func configError(api string, err error) error {
 }
 
 // build makes the client around connections that it becomes a user of; it
-// releases them if it fails.
-func build(config Config, conns *connections, redactor *redact.Redactor) (*Client, error) {
+// releases them if it fails. parent is what it may share; nil: nothing.
+func build(config Config, conns *connections, redactor *redact.Redactor, parent *flow) (*Client, error) {
 	c := &Client{config: clone(config), conns: conns, redactor: redactor}
-	if err := c.prepare(); err != nil {
+	if err := c.prepare(parent); err != nil {
 		_ = conns.release() // never used: closing idle connections cannot lose anything
 		return nil, configError(config.Name, err)
 	}
@@ -122,7 +123,7 @@ func build(config Config, conns *connections, redactor *redact.Redactor) (*Clien
 }
 
 // prepare checks the configuration and builds the chain.
-func (c *Client) prepare() error {
+func (c *Client) prepare(parent *flow) error {
 	if err := c.setDefaults(); err != nil {
 		return err
 	}
@@ -130,7 +131,14 @@ func (c *Client) prepare() error {
 	if err := c.bindOrigins(&effective); err != nil {
 		return err
 	}
-	names, chain, err := compile(&effective)
+	if err := checkLines(&effective); err != nil {
+		return err
+	}
+	var err error
+	if c.flow, err = newFlow(&effective, parent); err != nil {
+		return err
+	}
+	names, chain, err := compile(&effective, c.flow)
 	if err != nil {
 		return err
 	}
@@ -265,6 +273,7 @@ func clone(c Config) Config {
 	c.Operations = maps.Clone(c.Operations)
 	for name, op := range c.Operations {
 		op.Headers, op.Query, op.Params, op.Statuses = maps.Clone(op.Headers), maps.Clone(op.Query), maps.Clone(op.Params), maps.Clone(op.Statuses)
+		op.Cost = maps.Clone(op.Cost)
 		c.Operations[name] = op
 	}
 	c.Auth.Bearer, c.Auth.Basic = copied(c.Auth.Bearer), copied(c.Auth.Basic)
@@ -276,6 +285,11 @@ func clone(c Config) Config {
 		*list = slices.Clone(*list)
 	}
 	c.Retry.Statuses = slices.Clone(c.Retry.Statuses)
+	c.Limit.Quotas, c.Limit.Signals = slices.Clone(c.Limit.Quotas), slices.Clone(c.Limit.Signals)
+	for i := range c.Limit.Quotas {
+		q := &c.Limit.Quotas[i]
+		q.Cost, q.Operations = maps.Clone(q.Cost), slices.Clone(q.Operations)
+	}
 	c.Middleware, c.AttemptMiddleware = slices.Clone(c.Middleware), slices.Clone(c.AttemptMiddleware)
 	c.Observers = slices.Clone(c.Observers)
 	return c
@@ -296,9 +310,10 @@ func (c *Client) Config() Config { return clone(c.config) }
 func (c *Client) Chain() []string { return slices.Clone(c.names) }
 
 // With returns a client that differs by what change does to a copy of the
-// configuration. It shares the connections unless change asks for other ones;
-// cookies it keeps by itself, for it may be another user. It must be closed by
-// itself. A closed client has no more to share: the error
+// configuration. It shares the connections unless change asks for other ones,
+// and, each for itself, retry budget, breaker, bulkhead and lines unless change
+// touches their settings; cookies it keeps by itself, for it may be another
+// user. It must be closed by itself. A closed client has no more to share: the error
 // is of kind [ErrConfig].
 func (c *Client) With(change func(*Config)) (*Client, error) {
 	config := c.Config()
@@ -307,13 +322,13 @@ func (c *Client) With(change func(*Config)) (*Client, error) {
 		if c.closed.Load() || !c.conns.join() {
 			return nil, configError(config.Name, errClosed)
 		}
-		return build(config, c.conns, c.redactor)
+		return build(config, c.conns, c.redactor, c.flow)
 	}
 	conns, err := connect(&config)
 	if err != nil {
 		return nil, err
 	}
-	return build(config, conns, c.redactor)
+	return build(config, conns, c.redactor, c.flow)
 }
 
 func sameConnections(a, b *Config) bool {

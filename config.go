@@ -6,8 +6,11 @@ import (
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/policy/auth"
+	"github.com/godwit-go/godwit/policy/breaker"
+	"github.com/godwit-go/godwit/policy/bulkhead"
 	"github.com/godwit-go/godwit/policy/cookie"
 	"github.com/godwit-go/godwit/policy/decode"
+	"github.com/godwit-go/godwit/policy/limit"
 	"github.com/godwit-go/godwit/policy/logging"
 	"github.com/godwit-go/godwit/policy/redirect"
 	"github.com/godwit-go/godwit/policy/retry"
@@ -51,6 +54,12 @@ type Config struct {
 	Timeout timeout.Config `yaml:"timeout"`
 	// Retry sets when a request is sent again.
 	Retry retry.Config `yaml:"retry"`
+	// Breaker sets when calls to an upstream that fails are held back.
+	Breaker breaker.Config `yaml:"breaker"`
+	// Bulkhead bounds how many calls are under way at the same time.
+	Bulkhead bulkhead.Config `yaml:"bulkhead"`
+	// Limit keeps calls within the quotas of the API.
+	Limit limit.Config `yaml:"limit"`
 	// Decode limits what responses may hold.
 	Decode decode.Config `yaml:"decode"`
 	// Logging sets what is logged.
@@ -97,6 +106,12 @@ type Operation struct {
 	Idempotent bool `yaml:"idempotent"`
 	// Statuses gives statuses a meaning for this operation.
 	Statuses map[int]string `yaml:"statuses"`
+	// Class says how patient the operation is: interactive, normal or batch, which
+	// waits as long as it takes and has more attempts. Default normal.
+	Class string `yaml:"class"`
+	// Cost is how many units the operation takes of quotas, by their names, such
+	// as {points: 5}. Default: what the quota says.
+	Cost map[string]float64 `yaml:"cost" zero:"true"`
 	// Timeout is the total timeout of the operation.
 	Timeout time.Duration `yaml:"timeout"`
 }

@@ -20,6 +20,7 @@ var (
 	facadeModules = []string{
 		modulePath,
 		"github.com/andybalholm/brotli",
+		"github.com/dunglas/httpsfv",
 		"github.com/klauspost/compress",
 		"golang.org/x/net",
 		"golang.org/x/text",
@@ -29,7 +30,6 @@ var (
 	// namedModules are not compiled in: the modules above name them for their
 	// own tests and other packages, so they take part in choosing versions.
 	namedModules = []string{
-		"github.com/dunglas/httpsfv",      // internal/signal; compiled in as soon as a policy reads quotas
 		"github.com/xyproto/randomstring", // brotli
 		"golang.org/x/crypto",             // x/net
 		"golang.org/x/mod",                // x/tools

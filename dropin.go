@@ -81,7 +81,10 @@ func (c *Client) adopt(in *http.Request, b *call) (*http.Request, *exchange.Call
 			}
 		}
 	}
-	ctx, state := c.begin(ctx, b)
+	ctx, state, err := c.begin(ctx, b)
+	if err != nil {
+		return refuse(ErrRequest, err)
+	}
 	req := in.WithContext(ctx)
 	req.Header = c.header(b, state, where)
 	if req.Host == "" || req.Host == in.URL.Host {

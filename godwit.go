@@ -20,7 +20,7 @@
 //
 // Options say what goes into a call: [Path], [Query], [Header], a body such as
 // [JSON], [Form] or [Multipart], and what is special about it, such as
-// [Idempotent] or [Timeout].
+// [Idempotent], [Timeout] or [Class].
 //
 // # Use it under another client
 //
@@ -99,6 +99,13 @@ const (
 	SentNo    = exchange.SentNo
 	SentMaybe = exchange.SentMaybe
 	SentYes   = exchange.SentYes
+)
+
+// The classes of calls; see package exchange.
+const (
+	ClassNormal      = exchange.ClassNormal
+	ClassInteractive = exchange.ClassInteractive
+	ClassBatch       = exchange.ClassBatch
 )
 
 // The kinds of failure; see package exchange for what each means.

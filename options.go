@@ -266,7 +266,7 @@ type callContextKey struct{}
 
 // CallContext returns a context that carries options to calls made through
 // [Client.Transport]: Timeout, AttemptTimeout, Idempotent, IdempotencyKey,
-// NoAuth, MaxBody and RequestID. They are applied anew to each call with that
+// NoAuth, MaxBody, RequestID, Class and Cost. They are applied anew to each call with that
 // context, after those that ctx carries already. Other options have no meaning
 // there; they make the call fail with [ErrRequest].
 func CallContext(ctx context.Context, opts ...CallOption) context.Context {

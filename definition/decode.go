@@ -99,6 +99,10 @@ func (d *decoder) string(n *node, v reflect.Value, f field, p *path) {
 		d.bad.at(n.at, p, "it is empty", "give it a value or remove the key")
 		return
 	}
+	if f.number && n.scalarTag("!!int") {
+		v.SetString(n.text)
+		return
+	}
 	if !f.expand {
 		s, ok := d.plain(n, p, "text")
 		if ok && f.file {
@@ -188,6 +192,10 @@ func (d *decoder) duration(n *node, v reflect.Value, f field, p *path) {
 		return
 	}
 	if s == "none" {
+		if !strings.Contains(commentOn(f), "none") {
+			d.bad.at(n.at, p, "it cannot be without end", "write "+want)
+			return
+		}
 		v.SetInt(-1)
 		return
 	}

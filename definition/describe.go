@@ -77,7 +77,7 @@ func follow(t reflect.Type, names []string) (field, bool) {
 				return field{}, false
 			}
 			f, t = next, next.typ
-		case t.Kind() == reflect.Map:
+		case t.Kind() == reflect.Map, t.Kind() == reflect.Slice && isElement(name):
 			t = t.Elem()
 		default:
 			return field{}, false

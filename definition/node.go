@@ -100,9 +100,16 @@ type entry struct {
 	value *node
 }
 
-// get returns the value of a key; nil if there is none.
+// get returns the value of a key, or the element of a list that a name such as
+// [1] stands for; nil if there is none.
 func (n *node) get(name string) *node {
 	if n == nil {
+		return nil
+	}
+	if i, ok := index(name); ok && n.kind == list {
+		if i < len(n.items) {
+			return n.items[i]
+		}
 		return nil
 	}
 	for i := range n.keys {
@@ -111,6 +118,22 @@ func (n *node) get(name string) *node {
 		}
 	}
 	return nil
+}
+
+// index reads the name of an element of a list.
+func index(name string) (int, bool) {
+	rest, opens := strings.CutPrefix(name, "[")
+	digits, closes := strings.CutSuffix(rest, "]")
+	if !opens || !closes {
+		return 0, false
+	}
+	i, err := strconv.Atoi(digits)
+	return i, err == nil && i >= 0
+}
+
+func isElement(name string) bool {
+	_, ok := index(name)
+	return ok
 }
 
 func (n *node) scalarTag(tag string) bool { return n.kind == scalar && n.tag == tag }
@@ -225,7 +248,7 @@ func childType(t reflect.Type, name string) (reflect.Type, fieldFlags) {
 		if f, ok := fieldNamed(t, name); ok {
 			return f.typ, f.fieldFlags
 		}
-	case t.Kind() == reflect.Map:
+	case t.Kind() == reflect.Map, t.Kind() == reflect.Slice:
 		return t.Elem(), fieldFlags{}
 	}
 	return nil, fieldFlags{}

@@ -67,6 +67,10 @@ func (s *schema) of(t reflect.Type, f field) map[string]any {
 		return map[string]any{"type": "integer"}
 	case reflect.Float64:
 		return map[string]any{"type": "number"}
+	case reflect.String:
+		if f.number {
+			return map[string]any{"type": []string{"string", "integer"}}
+		}
 	}
 	return map[string]any{"type": "string"}
 }

@@ -44,6 +44,10 @@ func visit(t reflect.Type, n *node, of field, p *path, f func(visited)) {
 		for _, e := range slices.SortedFunc(slices.Values(n.keys), func(a, b entry) int { return strings.Compare(a.name, b.name) }) {
 			visitEntry(t.Elem(), e.value, of, p.key(e.name), f)
 		}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && !isText(t.Elem()) && n != nil && n.kind == list:
+		for i, item := range n.items {
+			visitEntry(t.Elem(), item, of, p.key(fmt.Sprintf("[%d]", i)), f)
+		}
 	default:
 		f(visited{n, of, t, p})
 	}

@@ -22,6 +22,7 @@ type fieldFlags struct {
 	headerKeys bool // keys:"header": keys differ by more than letter case
 	file       bool // path:"file": relative to the file it is written in
 	zero       bool // zero:"true": zero is a value of its own
+	number     bool // number:"true": a text that may be a plain number
 	shorthand  bool // shorthand:"true": a scalar in place of the struct
 }
 
@@ -59,6 +60,7 @@ func fieldAt(t reflect.Type, i int) (field, bool) {
 			headerKeys: sf.Tag.Get("keys") == "header",
 			file:       sf.Tag.Get("path") == "file",
 			zero:       sf.Tag.Get("zero") == "true",
+			number:     sf.Tag.Get("number") == "true",
 			shorthand:  sf.Tag.Get("shorthand") == "true",
 		},
 	}, true

@@ -158,10 +158,10 @@ func (v *view) redactor() *redact.Redactor {
 	return r
 }
 
-// settingNames splits "auth.origins[1]" into its keys.
+// settingNames splits "limit.quotas[1].burst" into its keys; an element of a
+// list is one of its own, [1].
 func settingNames(s string) []string {
-	s, _, _ = strings.Cut(s, "[")
-	return strings.Split(s, ".")
+	return strings.Split(strings.ReplaceAll(s, "[", ".["), ".")
 }
 
 // place returns where a setting is written, or what is nearest above it.

@@ -88,7 +88,7 @@ var knownImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
 	"os": "os", "slog": "log/slog", "time": "time",
 	"godwit": module, "definition": module + "/definition", "exchange": module + "/exchange", "secret": module + "/secret",
-	"godwittest": module + "/godwittest", "auth": module + "/policy/auth", "retry": module + "/policy/retry",
+	"godwittest": module + "/godwittest", "auth": module + "/policy/auth", "limit": module + "/policy/limit", "retry": module + "/policy/retry",
 	"timeout": module + "/policy/timeout", "transport": module + "/transport",
 }
 

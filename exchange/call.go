@@ -17,23 +17,24 @@ import (
 // call enters the chain and by the policy named beside them, in the goroutine
 // that runs RoundTrip; the methods are safe for concurrent use.
 type Call struct {
-	API            string           // name of the API in the definition
-	Operation      string           // name of the operation, if the call has one
-	Template       string           // path template, for labels of bounded number
-	PathValues     []string         // values put into the template; never shown
-	RequestID      string           // value of the request id header
-	Start          time.Time        // when the call began
-	Deadline       time.Time        // end of the whole call; zero: none. Set once, by timeout
-	ReadsBody      bool             // the caller reads the body to its end within the call (typed calls)
-	Class          Class            // how patient the call is; from [WithClass] unless the client sets it
-	Idempotent     bool             // the caller declared that sending twice is harmless
-	IdempotencyKey string           // key that the API honours; the same on each attempt. Cleared by redirect when a hop drops its header
-	NoAuth         bool             // send no credential
-	Anonymous      bool             // a hop left the credential's origin set; no credential returns. Set by redirect and auth
-	DataChosen     bool             // the server chose the host of this hop: no private addresses. Set by redirect
-	MaxBody        int64            // limit on the decoded body, in bytes; 0: the policy's default; below 0: none
-	Timeouts       Timeouts         // per call overrides
-	Redactor       *redact.Redactor // secrets of the client; nil is valid
+	API            string             // name of the API in the definition
+	Operation      string             // name of the operation, if the call has one
+	Template       string             // path template, for labels of bounded number
+	PathValues     []string           // values put into the template; never shown
+	RequestID      string             // value of the request id header
+	Start          time.Time          // when the call began
+	Deadline       time.Time          // end of the whole call; zero: none. Set once, by timeout
+	ReadsBody      bool               // the caller reads the body to its end within the call (typed calls)
+	Class          Class              // how patient the call is; from [WithClass] unless the client sets it
+	Idempotent     bool               // the caller declared that sending twice is harmless
+	IdempotencyKey string             // key that the API honours; the same on each attempt. Cleared by redirect when a hop drops its header
+	Cost           map[string]float64 // units that the call takes of quotas, by their names, where the declared cost is not right
+	NoAuth         bool               // send no credential
+	Anonymous      bool               // a hop left the credential's origin set; no credential returns. Set by redirect and auth
+	DataChosen     bool               // the server chose the host of this hop: no private addresses. Set by redirect
+	MaxBody        int64              // limit on the decoded body, in bytes; 0: the policy's default; below 0: none
+	Timeouts       Timeouts           // per call overrides
+	Redactor       *redact.Redactor   // secrets of the client; nil is valid
 
 	mu        sync.Mutex
 	observers []Observer

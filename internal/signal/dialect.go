@@ -87,5 +87,5 @@ func find(name Dialect) (*dialect, error) {
 	for _, n := range Dialects() {
 		known = append(known, string(n))
 	}
-	return nil, fmt.Errorf("dialect: %.64q is unknown: want one of %s, or none to guess", string(name), strings.Join(known, ", "))
+	return nil, fmt.Errorf("dialect: %.64q is unknown: want one of %s; leave it out to guess", string(name), strings.Join(known, ", "))
 }

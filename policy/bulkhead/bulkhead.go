@@ -29,7 +29,7 @@ const maxSlots = 1 << 20
 // Config sets the bound. The zero value is usable: it bounds nothing.
 type Config struct {
 	// MaxInFlight is the most calls to one upstream at the same time, counted
-	// until the response body is closed. Default 0: no bound.
+	// until the response body is closed. Default none.
 	MaxInFlight int `yaml:"max_in_flight"`
 	// MaxQueue is the most calls that wait for a slot; one more fails at once.
 	// Default 4 times max_in_flight; -1 lets nobody wait.

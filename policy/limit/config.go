@@ -26,8 +26,8 @@ const maxUnits = line.MaxUnits
 // maxWindow bounds windows, in seconds: a year and a day.
 const maxWindow = 366 * 24 * 3600
 
-// Config sets the limits of an API. The zero value is usable: it limits
-// nothing.
+// Config sets the limits of an API. The zero value is usable: calls are not
+// paced, but a refusal holds all of them back until the server wants them again.
 type Config struct {
 	// MaxWait is the longest time that a call waits for its turn; a call whose
 	// turn is further away fails at once. Calls of class batch wait as long as
@@ -53,15 +53,16 @@ type Config struct {
 	// TrustHeaders lets the server grant more than is declared. Without it the
 	// smaller of the two counts.
 	TrustHeaders bool `yaml:"trust_headers"`
-	// Mode is spread (default: a window's quota is spent evenly) or drain (early:
-	// at ten times the mean rate, then calls wait for the next window).
+	// Mode is spread (default: a window's quota is spent evenly), drain (early: at
+	// ten times the mean rate, then calls wait for the next window) or off, which
+	// takes the limits out: then a refusal holds only the refused call back.
 	Mode string `yaml:"mode"`
 	// Dialect names what the API speaks about its quotas, such as github.
-	// Default: it is guessed. With a dialect and no quotas calls are not paced,
-	// but a refusal holds all of them back until the server wants them again.
+	// Default: it is guessed.
 	Dialect string `yaml:"dialect"`
 	// Quotas are what the API grants. A call needs a place in all that apply to
-	// it.
+	// it. Without any, calls are not paced, but a refusal holds all of them back
+	// until the server wants them again.
 	Quotas []Quota `yaml:"quotas"`
 	// Signals declare what fields and bodies of answers say about quotas, for an
 	// API without a dialect.
@@ -92,13 +93,13 @@ type Quota struct {
 	// Limit is the number of units and the time for which it holds, such as 10/s,
 	// 900/m, 5000/h, 100000/d, 1200/5m; for concurrency a number alone; for unknown
 	// nothing.
-	Limit string `yaml:"limit"`
+	Limit string `yaml:"limit" number:"true"`
 	// Burst is how many units a bucket can save up. Default: one second's worth,
 	// at least 1.
 	Burst float64 `yaml:"burst"`
 	// Cost is how many units a call takes, by method, such as {GET: 1, default:
 	// 5}. Default 1.
-	Cost map[string]float64 `yaml:"cost" keys:"method"`
+	Cost map[string]float64 `yaml:"cost" zero:"true"`
 	// Key says what has a quota of its own, out of {credential}, {operation} and
 	// {method}. The origin always has. Default {credential}.
 	Key string `yaml:"key"`
@@ -140,8 +141,8 @@ func (c Config) options() (o line.Options, err error) {
 		}
 	}
 	switch {
-	case c.Mode != "" && c.Mode != "spread" && c.Mode != "drain":
-		return o, exchange.ConfigErrorf("limit.mode: %.40q is neither spread nor drain", c.Mode)
+	case !slices.Contains([]string{"", "spread", "drain", "off"}, c.Mode):
+		return o, exchange.ConfigErrorf("limit.mode: %.40q is none of spread, drain and off", c.Mode)
 	case len(c.Quotas) > maxQuotas:
 		return o, exchange.ConfigErrorf("limit.quotas: %d are more than %d", len(c.Quotas), maxQuotas)
 	}

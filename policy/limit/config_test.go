@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/internal/signal"
@@ -13,8 +12,11 @@ import (
 
 func TestOff(t *testing.T) {
 	t.Parallel()
-	if m, err := limit.New(limit.Config{MaxWait: time.Second}); m != nil || err != nil {
+	if m, err := limit.New(limit.Config{Mode: "off", Quotas: []limit.Quota{{Name: "core", Limit: "1/s"}}}); m != nil || err != nil {
 		t.Errorf("%v, %v", m != nil, err)
+	}
+	if m, err := limit.New(limit.Config{}); m == nil || err != nil {
+		t.Errorf("without settings: %v, %v", m != nil, err)
 	}
 }
 

@@ -16,20 +16,25 @@ import (
 
 const policy = "limit"
 
-// New returns the middleware; nil if c limits nothing. It belongs inside retry,
-// so that every attempt pays for its place.
+// New returns the middleware; nil if c takes the limits out. It belongs inside
+// retry, so that every attempt pays for its place.
 func New(c Config) (exchange.Middleware, error) {
-	if len(c.Quotas) == 0 && c.Dialect == "" && len(c.Signals) == 0 {
-		_, err := NewLimiter(c)
+	l, err := NewLimiter(c)
+	if err != nil {
 		return nil, err
 	}
+	return Wrap(l, c)
+}
+
+// Wrap is [New] around lines that there are already, made from the same
+// settings: clients with other credentials can share them.
+func Wrap(l *Limiter, c Config) (exchange.Middleware, error) {
 	parser, err := signal.New(signal.Dialect(c.Dialect), c.Signals)
 	if err != nil {
 		return nil, exchange.ConfigErrorf("limit.%w", err)
 	}
-	l, err := NewLimiter(c)
-	if err != nil {
-		return nil, err
+	if c.Mode == "off" {
+		return nil, nil
 	}
 	return func(next http.RoundTripper) http.RoundTripper {
 		return &transport{next: next, limiter: l, parser: parser, credential: c.Credential, clocks: &upstream.Table[clock]{}}
@@ -104,16 +109,8 @@ func (t *transport) alone(incoming *http.Request) (*http.Response, error) {
 // acquire waits for the turn of an attempt.
 func (t *transport) acquire(req *http.Request, live *exchange.Live, origin string) (Grant, error) {
 	call, ctx := live.Call(), req.Context()
-	op := Op{
-		Origin: origin, Credential: t.credential, Operation: call.Operation, Method: req.Method, Class: Class(call.Class),
-		Deadline: call.Deadline, Probe: live.Has(exchange.FactProbe),
-	}
-	if op.Method == "" {
-		op.Method = http.MethodGet
-	}
-	if call.NoAuth || call.Anonymous {
-		op.Credential = ""
-	}
+	op := opOf(req, call, t.credential, origin)
+	op.Probe = live.Has(exchange.FactProbe)
 	core, eta, err := t.limiter.core.Enter(ctx, &op)
 	if err == nil && eta > 0 {
 		call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
@@ -130,6 +127,31 @@ func (t *transport) acquire(req *http.Request, live *exchange.Live, origin strin
 	refused := call.NewError(own.Kind, policy, req, own.Err)
 	refused.RetryAfter = own.RetryAfter
 	return Grant{}, refused
+}
+
+// opOf says what a request needs.
+func opOf(req *http.Request, call *exchange.Call, credential, origin string) Op {
+	op := Op{
+		Origin: origin, Credential: credential, Operation: call.Operation, Method: req.Method,
+		Class: Class(call.Class), Cost: call.Cost, Deadline: call.Deadline,
+	}
+	if op.Method == "" {
+		op.Method = http.MethodGet
+	}
+	if call.NoAuth || call.Anonymous {
+		op.Credential = ""
+	}
+	return op
+}
+
+// Peek returns how long a request would wait now in the lines of l for [Wrap]
+// with the same settings to send it. It takes nothing.
+func Peek(l *Limiter, c Config, req *http.Request) time.Duration {
+	if c.Mode == "off" {
+		return 0
+	}
+	req, call := exchange.Begin(req)
+	return l.Peek(opOf(req, call, c.Credential, upstream.Name(req.URL)))
 }
 
 // learn reads what the answer says and tells the lines.

@@ -187,12 +187,29 @@ func (c *plan) explainOutcomes(ctx context.Context, b *strings.Builder) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(b, "  %-8s %s\n", o.name, output.Escape(text))
+		fmt.Fprintf(b, "  %-8s %s\n", o.name, output.Escape(text+c.consequence(o.fail)))
 	}
 	return nil
 }
 
+// consequence says what such an outcome means for the other calls.
+func (c *plan) consequence(fail failing) string {
+	chain := c.client.Chain()
+	switch {
+	case fail.status == http.StatusTooManyRequests && slices.Contains(chain, "limit"):
+		return "; limit holds the other calls back meanwhile"
+	case fail.status != http.StatusTooManyRequests && slices.Contains(chain, "breaker") && c.config.Breaker.WhenOpen == "wait":
+		return "; enough of them open the breaker, and calls wait"
+	case fail.status != http.StatusTooManyRequests && slices.Contains(chain, "breaker"):
+		return fmt.Sprintf("; enough of them open the breaker, and calls fail at once, exit code %d", exitHeldBack)
+	}
+	return ""
+}
+
 func (c *plan) outcome(ctx context.Context, fail failing) (string, error) {
+	if fail.status == http.StatusTooManyRequests && c.config.Retry.Attempts != 1 && slices.Contains(c.client.Chain(), "limit") {
+		return fmt.Sprintf("back to its line, no attempt charged, while the turn comes within limit.max_wait, then exit code %d", exitRateLimited), nil
+	}
 	req, err := c.newRequest(ctx)
 	if err != nil {
 		return "", err
