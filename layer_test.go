@@ -35,7 +35,7 @@ var layers = []layer{
 	{folder: "transport", imports: []string{"exchange", "internal", "secret"}, tests: []string{"transport", "godwittest"}},
 	// A policy imports itself (its own subfolders) but no other policy: see sameOnly.
 	{folder: "policy", imports: []string{"exchange", "internal", "secret"}, tests: []string{"policy", "godwittest", "transport"}},
-	{folder: "store", imports: []string{"store", "policy", "exchange"}, tests: []string{"internal/redistest"}},
+	{folder: "store", imports: []string{"store", "policy", "exchange", "internal/line"}, tests: []string{"internal/redistest"}},
 	{folder: "godwittest", imports: []string{"exchange", "internal"}, tests: []string{"godwittest", "policy", "transport", "secret", facade}},
 	{folder: facade, imports: []string{"policy", "transport", "exchange", "internal", "secret"}, tests: []string{facade, "godwittest", "definition"}},
 	{folder: "definition", imports: []string{facade, "policy", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},

@@ -236,13 +236,15 @@ func (e *entry) lend(now float64, process string, a *Ask) (units float64) {
 	return units
 }
 
-// Sweep forgets lines that would be the same if they were new.
-func (b *Book) Sweep(now float64) {
+// Sweep forgets lines that would be the same if they were new, and returns how
+// many are left.
+func (b *Book) Sweep(now float64) (left int) {
 	for key, e := range b.lines {
 		if now >= e.expires() {
 			delete(b.lines, key)
 		}
 	}
+	return len(b.lines)
 }
 
 // expires returns when the line may be forgotten.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -77,6 +78,7 @@ func (m *Memory) Sync(ctx context.Context, r Round) (Snapshots, error) {
 		m.book.Sweep(now)
 		m.swept = now
 	}
+	r.Lines = slices.Clone(r.Lines)
 	for i := range r.Lines {
 		r.Lines[i].Key = r.Origin + " " + r.Lines[i].Key
 	}

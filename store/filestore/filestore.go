@@ -46,8 +46,11 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Store is a [github.com/godwit-go/godwit/policy/breaker.Store] in a folder. It
-// is safe for concurrent use and holds nothing open between two questions.
+// Store is a [breaker.Store] and a [limit.Store] in a folder. It is safe for
+// concurrent use and holds nothing open between two questions.
+//
+// [breaker.Store]: https://pkg.go.dev/github.com/godwit-go/godwit/policy/breaker#Store
+// [limit.Store]: https://pkg.go.dev/github.com/godwit-go/godwit/policy/limit#Store
 type Store struct {
 	dir    string
 	log    *slog.Logger

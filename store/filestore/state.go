@@ -16,7 +16,8 @@ type state struct {
 	Seen  int64 `json:"seen"`
 	Ahead int64 `json:"ahead,omitempty"`
 
-	Breakers map[string]kept `json:"breakers,omitempty"` // by origin
+	Breakers map[string]kept   `json:"breakers,omitempty"` // by origin
+	Limits   map[string]*lines `json:"limits,omitempty"`   // by origin
 }
 
 // kept is a record until it is forgotten.
@@ -25,7 +26,9 @@ type kept struct {
 	Until  int64  `json:"until"` // nanoseconds of the store's clock
 }
 
-func newState() *state { return &state{Breakers: make(map[string]kept)} }
+func newState() *state {
+	return &state{Breakers: make(map[string]kept), Limits: make(map[string]*lines)}
+}
 
 // clock moves the store's clock on and returns it. It is never before what any
 // process has seen.
@@ -44,6 +47,11 @@ func (s *state) forget(now time.Time) {
 	for origin, k := range s.Breakers {
 		if k.Until <= now.UnixNano() {
 			delete(s.Breakers, origin)
+		}
+	}
+	for origin, l := range s.Limits {
+		if l.forget(now) {
+			delete(s.Limits, origin)
 		}
 	}
 }
@@ -72,6 +80,14 @@ func (s *state) decode(raw []byte) error {
 	}
 	if s.Breakers == nil {
 		s.Breakers = make(map[string]kept)
+	}
+	if s.Limits == nil {
+		s.Limits = make(map[string]*lines)
+	}
+	for origin, l := range s.Limits {
+		if l == nil || l.Book == nil {
+			return fmt.Errorf("%w: the limits of %.80q", errDamaged, origin)
+		}
 	}
 	return nil
 }

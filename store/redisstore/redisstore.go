@@ -40,10 +40,10 @@ type Client interface {
 	Eval(ctx context.Context, script string, keys, args []string) ([]string, error)
 }
 
-// Store is a [breaker.Store] on a server. It is safe for concurrent use.
+// Store is a [breaker.Store] and a [limit.Store] on a server. It is safe for concurrent use.
 type Store struct {
-	client Client
-	swap   script
+	client     Client
+	swap, sync script
 }
 
 // New returns a store that asks client. It asks nothing yet.
@@ -51,7 +51,7 @@ func New(client Client) (*Store, error) {
 	if client == nil {
 		return nil, exchange.ConfigErrorf("redisstore: no client; set one")
 	}
-	return &Store{client: client, swap: newScript(breakerSource)}, nil
+	return &Store{client: client, swap: newScript(breakerSource), sync: newScript(limitSource)}, nil
 }
 
 //go:embed breaker.lua

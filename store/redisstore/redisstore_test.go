@@ -14,6 +14,7 @@ import (
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/internal/redistest"
 	"github.com/godwit-go/godwit/policy/breaker"
+	"github.com/godwit-go/godwit/policy/limit"
 	"github.com/godwit-go/godwit/store/redisstore"
 	"github.com/godwit-go/godwit/store/storetest"
 )
@@ -34,6 +35,12 @@ func TestBreaker_Conformance(t *testing.T) {
 	// Each test of the suite has a server of its own, and all its handles share it.
 	servers := storetest.PerTest(func(t *testing.T) *redistest.Server { return redistest.Start(t) })
 	storetest.Breaker(t, func(t *testing.T) breaker.Store { return newStore(t, servers(t)) })
+}
+
+func TestLimit_Conformance(t *testing.T) {
+	t.Parallel()
+	servers := storetest.PerTest(func(t *testing.T) *redistest.Server { return redistest.Start(t) })
+	storetest.Limit(t, func(t *testing.T) limit.Store { return newStore(t, servers(t)) })
 }
 
 func put(t *testing.T, s *redisstore.Store, prev, next string) error {
