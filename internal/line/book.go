@@ -76,7 +76,7 @@ type Snapshots struct {
 
 // Snapshot is a line as the store has it.
 type Snapshot struct {
-	Given Span  // places given; of concurrency, From is 0 and To are the units
+	Given Span  // places given; of concurrency, To are the units given and From is how many may be held while others wait
 	State State // at least the first SnapshotSize numbers
 }
 
@@ -96,7 +96,11 @@ type entry struct {
 }
 
 // hold is what a process has of a concurrency.
-type hold struct{ units, want, at float64 }
+type hold struct {
+	units, want float64
+	at          float64 // when it last asked
+	served      float64 // when it last got something
+}
 
 // NewBook returns an empty book.
 func NewBook() *Book {
@@ -116,7 +120,7 @@ func (b *Book) Apply(now float64, r *Round) Snapshots {
 		a := &r.Lines[i]
 		e := b.entry(now, a)
 		if a.Law.model == concurrency {
-			out.Lines[i].Given.To = e.lend(now, r.Process, a)
+			out.Lines[i].Given = e.lend(now, r.Process, a)
 		} else {
 			out.Lines[i].Given = e.serve(now, a)
 		}
@@ -196,15 +200,17 @@ func (l *line) give(units, want float64) Span {
 	return s
 }
 
-// lend is a turn of a process at a concurrency. A process that holds more than
-// its share gets no more while another one waits for its own.
-func (e *entry) lend(now float64, process string, a *Ask) (units float64) {
+// lend is a turn of a process at a concurrency: To are the units that it gets
+// besides those that it holds, From is how many it may hold while others wait.
+// Nobody gets or keeps more than an equal share while somebody has less than
+// that and wants it; if there is not even one for each, they take turns.
+func (e *entry) lend(now float64, process string, a *Ask) (given Span) {
 	e.advance(now)
 	for i := range a.Answers {
 		e.learn(now, a.Answers[i].answer(now))
 	}
-	others, wanting := 0.0, 1.0
-	contested := false
+	self := e.holds[process]
+	others, sharers := 0.0, 1.0
 	for p, h := range e.holds {
 		switch {
 		case p == process:
@@ -212,28 +218,35 @@ func (e *entry) lend(now float64, process string, a *Ask) (units float64) {
 			delete(e.holds, p)
 		default:
 			others += h.units
-			if h.want > 0 {
-				wanting++
+			if h.want > 0 || h.units > 0 {
+				sharers++
 			}
 		}
 	}
-	share := e.q / wanting
+	share := math.Max(1, math.Floor(e.q/sharers))
+	most := e.q
 	for p, h := range e.holds {
-		contested = contested || p != process && h.want > 0 && h.units < share-tiny
+		if p == process || h.want <= 0 || h.units >= share {
+			continue
+		}
+		most = math.Min(most, share)
+		if e.q < sharers && (a.Hold > 0 || h.served < self.served) {
+			most = 0 // it is the other one's turn
+		}
 	}
-	units = math.Max(0, math.Min(a.Take, e.q-others-a.Hold))
-	if contested {
-		units = math.Min(units, math.Max(0, math.Floor(share)-a.Hold))
-	}
+	units := math.Max(0, math.Min(a.Take, math.Min(e.q-others, most)-a.Hold))
 	if now < e.frozenUntil {
 		units = 0
 	}
 	if e.holds == nil {
 		e.holds = make(map[string]hold)
 	}
-	e.holds[process] = hold{a.Hold + units, a.Take - units, now}
+	if units > 0 {
+		self.served = now
+	}
+	e.holds[process] = hold{a.Hold + units, a.Take - units, now, self.served}
 	e.inFlight = others + a.Hold + units
-	return units
+	return Span{most, units}
 }
 
 // Sweep forgets lines that would be the same if they were new, and returns how
@@ -308,7 +321,7 @@ type bookJSON struct {
 type lineJSON struct {
 	Law   []float64             `json:"law"`
 	State State                 `json:"state"`
-	Holds map[string][3]float64 `json:"holds,omitempty"`
+	Holds map[string][4]float64 `json:"holds,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler].
@@ -319,9 +332,9 @@ func (b *Book) MarshalJSON() ([]byte, error) {
 		j := lineJSON{Law: law[:], State: e.state()}
 		for p, h := range e.holds {
 			if j.Holds == nil {
-				j.Holds = make(map[string][3]float64)
+				j.Holds = make(map[string][4]float64)
 			}
-			j.Holds[p] = [3]float64{h.units, h.want, h.at}
+			j.Holds[p] = [4]float64{h.units, h.want, h.at, h.served}
 		}
 		out.Lines[key] = j
 	}
@@ -364,7 +377,7 @@ func (j *lineJSON) entry() (*entry, error) {
 		if e.holds == nil {
 			e.holds = make(map[string]hold)
 		}
-		e.holds[p] = hold{h[0], h[1], h[2]}
+		e.holds[p] = hold{h[0], h[1], h[2], h[3]}
 	}
 	return e, nil
 }

@@ -28,13 +28,14 @@ type Fleet struct {
 
 // Tuning of the exchange with the store, in seconds.
 const (
-	lease     = 0.1   // for how long a snapshot says who may leave
-	gather    = 0.005 // for how long a queue waits for company before it asks
-	reportBy  = 0.1   // by when the store hears of an outcome
-	retryLost = 1     // between two tries of a lost store
-	beat      = 3     // between two signs of life of whoever holds a concurrency
-	longest   = 10    // the longest time that a snapshot serves waiting
-	keptPart  = 0.9   // of an equal share, while the store is lost
+	lease        = 0.1   // for how long a snapshot says who may leave
+	gather       = 0.005 // for how long a queue waits for company before it asks
+	reportBy     = 0.1   // by when the store hears of an outcome
+	retryLost    = 1     // between two tries of a lost store
+	beat         = 3     // between two signs of life of whoever holds a concurrency
+	recheckAfter = 0.05  // between two looks, after snapshots, at who waits in vain
+	longest      = 10    // the longest time that a snapshot serves waiting
+	keptPart     = 0.9   // of an equal share, while the store is lost
 )
 
 // fleet is the part of a limiter that talks to the store.
@@ -160,7 +161,7 @@ func (t *tracked) due(now float64, waiting int) float64 {
 func (t *tracked) dueHeld(now, queued, company float64) float64 {
 	r := t.remote
 	switch {
-	case queued > 0 && r.inUse >= r.lent-tiny && r.short:
+	case queued > 0 && r.inUse >= math.Min(r.lent, r.most)-tiny && r.short:
 		return math.Max(now, r.at+reportBy) // somebody else may have ended a call
 	case queued > 0 && r.inUse >= r.lent-tiny:
 		return now + company
@@ -313,6 +314,9 @@ func (d *desk) answered(now float64, s Snapshots, err error) {
 	if d.lost {
 		d.comeBack(now)
 	}
+	if l.waiting > 0 && now-l.checkedAt >= recheckAfter {
+		l.recheck(now)
+	}
 	l.pump(now)
 }
 
@@ -320,7 +324,7 @@ func (d *desk) answered(now float64, s Snapshots, err error) {
 func (t *tracked) adopt(now float64, a *Ask, s Snapshot) {
 	r := t.remote
 	epoch := t.epoch
-	t.shared = true
+	t.shared, t.copied = true, true
 	t.line.restore(s.State)
 	r.offset, r.at = t.t-now, now
 	if r.known && t.epoch != epoch { // another line: the old places are worth nothing
@@ -329,7 +333,7 @@ func (t *tracked) adopt(now float64, a *Ask, s Snapshot) {
 	}
 	r.known = true
 	if t.model == concurrency {
-		r.lent = math.Max(r.inUse, a.Hold+s.Given.To)
+		r.lent, r.most = math.Max(r.inUse, a.Hold+s.Given.To), s.Given.From
 		r.short = s.Given.To < a.Take-tiny
 		return
 	}
@@ -421,9 +425,12 @@ func (d *desk) comeBack(now float64) {
 			continue
 		}
 		t.line = *newLine(alone.declared, now)
-		t.shared, t.health, t.hold, t.refused = true, alone.health, alone.hold, alone.refused
+		t.shared, t.copied, t.health, t.hold, t.refused = true, true, alone.health, alone.hold, alone.refused
 		t.frozenUntil, t.retryAt = alone.frozenUntil, alone.retryAt
-		*r = remote{key: r.key, ripe: math.Inf(1), switched: now, lost: true, own: alone.issued, inUse: alone.inFlight, lent: alone.inFlight}
+		*r = remote{key: r.key, ripe: math.Inf(1), switched: now, lost: true, inUse: alone.inFlight, lent: alone.inFlight}
+		if t.model == window { // the rest of what was sent has been renewed meanwhile
+			r.own = math.Max(0, alone.issued-math.Max(0, alone.own))
+		}
 	}
 	if n := d.f.l.notify; n != nil {
 		n(Notice{Event: StoreBack, Reason: "the store of the limits answers again"})

@@ -14,6 +14,7 @@ type line struct {
 	declared Law
 	epoch    float64 // when a store made the line: another one is another line
 	shared   bool    // places are taken ahead of their turn: the line of a fleet
+	copied   bool    // of a shared line: the store decides who goes first
 	issued   float64 // cost that has left, with refunds still in; of a fleet, as far as is known
 	tail     float64 // the last ticket that was given out; issued, if the line is not shared
 	released float64 // how far the line may have moved at t
@@ -69,6 +70,7 @@ func (l *line) advance(now float64) {
 	l.grow(now - l.t)
 	switch {
 	case l.model == concurrency, l.model == open:
+	case l.shared && l.cold && l.copied:
 	case l.shared && l.cold:
 		l.knock(now)
 	case l.model == window && l.phase && !l.Solo:
@@ -80,25 +82,27 @@ func (l *line) advance(now float64) {
 	l.t = now
 }
 
-// probeLapse is after how many seconds without an answer the next call of a
-// cold line may go.
+// probeLapse is after how many seconds without an answer a cold line begins
+// anew.
 const probeLapse = 10
 
-// knock is the law of a cold line of a fleet: one call at a time, until there is
-// an answer. Places whose holder is gone are passed over ever faster.
+// knock is the law of a cold line of a fleet: one call leaves, until there is an
+// answer. If there is none, all places are taken anew: their holders may be gone.
 func (l *line) knock(now float64) {
 	l.cap, l.notAfter = math.Inf(1), math.Inf(1)
 	if l.model == window && l.phase {
 		l.turn(now)
 	}
 	l.released = math.Max(l.released, l.issued)
-	lapsed := l.probing > 0 && now-l.probedAt >= probeLapse
-	if l.probing > 0 && !lapsed || now < l.frozenUntil || l.health <= 0 || l.tail <= l.released+tiny {
+	if l.probing > 0 && now-l.probedAt >= probeLapse {
+		l.epoch, l.probing = now, 0
+		l.issued, l.tail = l.released, l.released
+	}
+	if l.probing > 0 || now < l.frozenUntil || l.health <= 0 || l.tail <= l.released+tiny {
 		return
 	}
-	l.released = math.Min(l.tail, l.released+math.Ldexp(math.Max(1, l.want), min(l.probing, 20)))
-	l.probing++
-	l.probedAt = now
+	l.released = math.Min(l.tail, l.released+math.Max(1, l.want))
+	l.probing, l.probedAt = 1, now
 }
 
 // flowing returns the part of [t, now] in which the line was not frozen.
@@ -221,6 +225,8 @@ func (l *line) spare(cost float64) bool {
 // turn is what when said; +Inf if something else than time must happen first.
 func (l *line) wakes(turn float64) float64 {
 	switch {
+	case l.stopped:
+		return math.Inf(1)
 	case l.t < l.frozenUntil:
 		return l.frozenUntil
 	case l.model == concurrency, l.cold && l.probing > 0:

@@ -18,6 +18,7 @@ type remote struct {
 	ripe  float64 // since when the first of them could leave; +Inf: it cannot
 
 	lent  float64 // concurrency: units that may be in use
+	most  float64 // the same, because others wait for theirs
 	inUse float64
 
 	alone    bool    // the store is lost: the copy is a line of its own
@@ -98,7 +99,9 @@ func (t *tracked) wakes(turn float64) float64 {
 	case t.t < t.frozenUntil:
 		return t.frozenUntil - r.offset
 	case t.health < 1:
-		return math.Min(math.Max(turn, t.t-r.offset), t.t-r.offset+healthPoll)
+		return t.t - r.offset + healthPoll
+	case turn <= t.t-r.offset+tiny:
+		return math.Inf(1) // the store has to say so
 	}
 	return turn
 }
@@ -121,7 +124,7 @@ func (t *tracked) ready(cost float64) bool {
 	case cost == 0:
 		return true
 	case t.model == concurrency:
-		return r.inUse+cost <= r.lent+tiny
+		return r.inUse+cost <= math.Min(r.lent, r.most)+tiny
 	case !r.known || t.t-r.offset > r.until || t.t < t.frozenUntil || t.t > t.notAfter || t.health <= 0:
 		return false
 	}
