@@ -40,7 +40,7 @@ func TestFleet(t *testing.T) {
 			return scenario{server: &server{q: 6000, w: 60}, quota: minute, mode: "drain", jobs: 12500, used: 99, refusals: 0.05}
 		},
 		"C window of a second": func() scenario {
-			return scenario{server: &server{q: 100, w: 1}, quota: limit.Quota{Name: "core", Model: "window", Limit: "100/s"}, jobs: 6000, used: 98.5, refusals: 0.05}
+			return scenario{server: &server{q: 100, w: 1}, quota: limit.Quota{Name: "core", Model: "window", Limit: "100/s"}, jobs: 6000, used: 98, refusals: 0.05}
 		},
 		"E refusals drain the bucket": func() scenario {
 			return scenario{server: &server{rate: 100, burst: 100, drains: true}, quota: bucket, jobs: 8000, used: 98.5, refusals: 0.05}
