@@ -433,3 +433,28 @@ func TestCancelledCall(t *testing.T) {
 		t.Errorf("%v, want ErrCanceled with the cause", err)
 	}
 }
+
+// FC9 on the wire: the server refuses the expectation before it has seen the
+// body. Both attempts are in the history, and a POST is not retried otherwise.
+func TestFC9_ExpectationRefused(t *testing.T) {
+	t.Parallel()
+	client, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Expect") != "" {
+			w.WriteHeader(http.StatusExpectationFailed)
+			return
+		}
+		_, _ = io.Copy(w, r.Body)
+	}, nil)
+	resp, err := client.Do(t.Context(), "POST", "/x", godwit.Header("Expect", "100-continue"), godwit.Text("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := resp.Text()
+	if attempts := resp.Attempts(); err != nil || body != "payload" || len(attempts) != 2 || attempts[0].Status != 417 || attempts[1].Status != 200 {
+		t.Errorf("%q, %v, %+v", body, err, attempts)
+	}
+	_, err = client.Do(t.Context(), "POST", "/x", godwit.Header("Expect", "100-continue"), godwit.Reader("text/plain", io.MultiReader(strings.NewReader("once"))))
+	if e, ok := errors.AsType[*godwit.Error](err); !ok || e.Status != 417 || !strings.Contains(e.Hint, "cannot be sent a second time") {
+		t.Errorf("%v", err)
+	}
+}

@@ -16,7 +16,7 @@ const (
 	EventAttemptDone      = "attempt.done"       // its response headers or its error are known
 	EventRetryWait        = "retry.wait"         // a wait before the next attempt begins
 	EventRetryGaveUp      = "retry.gave_up"      // no further attempt although the outcome was not a success
-	EventRetryResent      = "retry.resent"       // net/http sent the request again by itself
+	EventRetryResent      = "retry.resent"       // the request was sent again at once: by net/http itself, or without its Expect
 	EventRedirect         = "redirect.follow"    // a redirect is about to be followed
 	EventRedirectRefused  = "redirect.refused"   // a redirect is not followed
 	EventAuthRefused      = "auth.refused"       // the origin guard held a request back

@@ -154,7 +154,7 @@ func TestLines(t *testing.T) {
 			{"level": "INFO", "msg": "retry", "delay": 1e9, "reason": "connect", "kind": "connect", "cause": "EOF"}, done,
 		}},
 		{"resent", emit(exchange.Event{Name: exchange.EventRetryResent, Reason: "again"}), []map[string]any{
-			{"level": "INFO", "msg": "resent by net/http", "reason": "again"}, done,
+			{"level": "INFO", "msg": "resent", "reason": "again"}, done,
 		}},
 		{"origin guard", emit(exchange.Event{Name: exchange.EventAuthRefused, Reason: "http://evil.example is not in the set"}), []map[string]any{
 			{"level": "WARN", "msg": "credential refused", "reason": "http://evil.example is not in the set"}, done,

@@ -107,7 +107,7 @@ func lineOf(e exchange.Event) (l line, ok bool) {
 	case exchange.EventRetryWait:
 		return line{slog.LevelInfo, "retry"}, true
 	case exchange.EventRetryResent:
-		return line{slog.LevelInfo, "resent by net/http"}, true
+		return line{slog.LevelInfo, "resent"}, true
 	case exchange.EventRetryGaveUp: // without a response the failed call says it
 		return line{slog.LevelWarn, "retry gave up"}, e.Status != 0
 	case exchange.EventAuthRefused:

@@ -13,6 +13,10 @@
 // refused redirect is an [exchange.Error] that carries the status and header of
 // the redirect and a bounded part of its body.
 //
+// The other answer that asks for the same request in another form is a 417 to
+// Expect: 100-continue: the request is sent once more without the field, also
+// where redirects are not followed, if its body can be opened again.
+//
 // Limits: a Retry-After on a redirect is not waited for; waiting belongs to
 // package retry. The final response's Request is the one of the last hop; its
 // Response leads back along the history, as it does with [http.Client]. Used

@@ -41,7 +41,7 @@ type follower struct {
 
 func (f *follower) RoundTrip(incoming *http.Request) (*http.Response, error) {
 	req, call := exchange.Begin(incoming)
-	resp, err := f.next.RoundTrip(req)
+	resp, err := f.send(req, call)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (f *follower) follow(req *http.Request, call *exchange.Call, resp *http.Res
 			exchange.CloseBody(next)
 			return nil, call.ContextError(next.Context(), policyName, next)
 		}
-		if resp, err = f.next.RoundTrip(next); err != nil {
+		if resp, err = f.send(next, call); err != nil {
 			return nil, err
 		}
 		resp.Request = next
