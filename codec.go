@@ -12,10 +12,9 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/html/charset"
-)
 
-// maxDepth bounds the nesting of JSON documents.
-const maxDepth = 512
+	"github.com/godwit-go/godwit/internal/jsontext"
+)
 
 // unmarshalJSON decodes one JSON document and refuses what would be changed
 // silently: invalid UTF-8, a second document, numbers that lose digits in an
@@ -25,8 +24,8 @@ func unmarshalJSON(data []byte, v any, strict bool) error {
 	if !utf8.Valid(data) {
 		return errors.New("json: the document is not UTF-8")
 	}
-	if tooDeep(data) {
-		return fmt.Errorf("json: the document is nested deeper than %d levels", maxDepth)
+	if jsontext.TooDeep(data) {
+		return fmt.Errorf("json: the document is nested deeper than %d levels", jsontext.MaxDepth)
 	}
 	if string(bytes.TrimSpace(data)) == "null" && !takesNull(v) {
 		return errors.New("json: the document is null where a value is due")
@@ -70,30 +69,6 @@ func takesNull(v any) bool {
 	switch rv.Elem().Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice:
 		return true
-	}
-	return false
-}
-
-// tooDeep looks closer only at documents with enough brackets to be.
-func tooDeep(data []byte) bool {
-	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) <= maxDepth {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
 	}
 	return false
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/godwit-go/godwit/internal/jsontext"
 )
 
 // depthOf counts with the decoder's own eyes.
@@ -28,12 +30,12 @@ func depthOf(data []byte) int {
 }
 
 func FuzzFC11_JSON(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5e3,null,true,"\u00e9\\\""]}`, "\xef\xbb\xbf1", `null`, "\"\xff\"", `{}{}`, strings.Repeat("[", maxDepth+1), `"[[["`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
+	for _, s := range []string{`{"a":[1,2.5e3,null,true,"\u00e9\\\""]}`, "\xef\xbb\xbf1", `null`, "\"\xff\"", `{}{}`, strings.Repeat("[", jsontext.MaxDepth+1), `"[[["`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		plain := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-		fits := json.Valid(plain) && utf8.Valid(plain) && depthOf(plain) <= maxDepth
+		fits := json.Valid(plain) && utf8.Valid(plain) && depthOf(plain) <= jsontext.MaxDepth
 		var v any
 		if err := unmarshalJSON(data, &v, false); (err == nil) != fits {
 			t.Fatalf("%q: %v, fits %v", data, err, fits)

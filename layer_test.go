@@ -46,7 +46,8 @@ var layers = []layer{
 	{folder: "cmd/godwit", imports: []string{"cmd/internal/cli"}, tests: []string{"cmd/internal", "godwittest"}},
 	{folder: "cmd/internal/cli", imports: []string{
 		"cmd/internal/cli", "cmd/internal/gateway", "cmd/internal/admin", "cmd/internal/ui", "cmd/internal/driver", "cmd/internal/telemetry",
-		facade, "definition", "exchange", "policy", "secret", "transport", "internal/redact", "internal/origin",
+		facade, "definition", "exchange", "policy", "secret", "transport",
+		"internal/jsontext", "internal/origin", "internal/redact", "internal/typo",
 	}, tests: []string{"godwittest"}},
 	{folder: "cmd/internal/gateway", imports: []string{
 		"cmd/internal/gateway", facade, "definition", "exchange", "policy", "secret", "transport", "internal/redact", "internal/origin",

@@ -2,6 +2,7 @@ package definition
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"os"
 	"reflect"
@@ -67,7 +68,23 @@ func (o Options) Load(paths ...string) (*Definition, error) {
 	if len(files) < len(paths) {
 		return nil, bad.err()
 	}
-	d := o.build(files, &bad)
+	return o.define(files, &bad)
+}
+
+// Read reads one file that the caller has opened, such as one whose bytes must
+// be checked. name is its path, for messages and for the relative paths in it.
+// Unless it returns an error, r was read to its end. The error is as with Load.
+func (o Options) Read(name string, r io.Reader) (*Definition, error) {
+	var bad mistakes
+	f := read(name, r, &bad)
+	if f == nil {
+		return nil, bad.err()
+	}
+	return o.define([]*file{f}, &bad)
+}
+
+func (o Options) define(files []*file, bad *mistakes) (*Definition, error) {
+	d := o.build(files, bad)
 	if err := bad.err(); err != nil {
 		return nil, err
 	}

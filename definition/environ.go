@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/godwit-go/godwit/internal/typo"
 )
 
 // Prefixes of the environment variables that set something.
@@ -114,7 +116,7 @@ func variableHint(prefix, rest string, leaves []leaf) string {
 			all = append(all, variableForm(strings.Join(l.path, "_")))
 		}
 	}
-	if best, ok := nearest(rest, all); ok {
+	if best := typo.Nearest(rest, all); best != "" {
 		return fmt.Sprintf("did you mean %s%s?", prefix, best)
 	}
 	return ""

@@ -2,10 +2,13 @@ package definition_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"os"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/definition"
@@ -51,6 +54,25 @@ func ExampleLoad() {
 	fmt.Println(def.Close())
 	// Output:
 	// [github local] [staging] [testdata/godwit.yaml]
+	// <nil>
+}
+
+// What was hashed is what was parsed, whatever happens to the file meanwhile.
+func ExampleOptions_Read() {
+	file, err := os.Open("testdata/godwit.yaml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	hash := sha256.New()
+	def, err := definition.Options{Environ: []string{"GITHUB_URL=https://api.github.com"}}.Read(file.Name(), io.TeeReader(file, hash))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(def.APIs(), def.Files(), len(hash.Sum(nil)))
+	fmt.Println(def.Close())
+	// Output:
+	// [github local] [testdata/godwit.yaml] 32
 	// <nil>
 }
 

@@ -112,9 +112,24 @@ func emptyHint(n *node) string {
 // readFile reads one file and takes it apart; nil after a mistake that leaves
 // nothing to look at.
 func readFile(name string, bad *mistakes) *file {
-	data, err := readBounded(name)
+	f, err := os.Open(name)
 	if err != nil {
-		bad.add(&Error{File: name, Msg: err.Error()})
+		bad.add(&Error{File: name, Msg: plainError(err).Error()})
+		return nil
+	}
+	defer f.Close() // it was only read
+	return read(name, f, bad)
+}
+
+// read reads r to its end and takes what it gave apart.
+func read(name string, r io.Reader, bad *mistakes) *file {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	switch {
+	case err != nil:
+		bad.add(&Error{File: name, Msg: plainError(err).Error()})
+		return nil
+	case len(data) > maxFile:
+		bad.add(&Error{File: name, Msg: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10)})
 		return nil
 	}
 	return takeApart(name, data, bad)
@@ -130,21 +145,6 @@ func takeApart(name string, data []byte, bad *mistakes) *file {
 	f := &file{layer: l}
 	f.sections(root, bad)
 	return f
-}
-
-func readBounded(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, plainError(err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, plainError(err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("the file is larger than %d KiB", maxFile>>10)
-	}
-	return data, nil
 }
 
 // plainError drops the name of the file, which the message has already.

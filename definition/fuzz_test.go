@@ -88,14 +88,3 @@ func FuzzExpand(f *testing.F) {
 		}
 	})
 }
-
-func FuzzTypos(f *testing.F) {
-	f.Add("timeout", "timeuot")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		a, b = clip(a, 50), clip(b, 50)
-		d := typos(a, b)
-		if d != typos(b, a) || d > max(len(a), len(b)) || (d == 0) != (string([]rune(a)) == string([]rune(b))) {
-			t.Errorf("%q and %q are %d apart, the other way round %d", a, b, d, typos(b, a))
-		}
-	})
-}

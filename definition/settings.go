@@ -164,7 +164,7 @@ func onlyScheme(s string) bool {
 // secretName reports whether a header or query parameter of this name usually
 // holds a credential.
 func secretName(name string) bool {
-	plain := fold(name)
+	plain := strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for _, part := range []string{"token", "secret", "passw", "pwd", "credential", "api_key", "apikey", "access_key", "auth", "cookie", "session", "signature"} {
 		if strings.Contains(plain, part) {
 			return true

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit/definition"
+	"github.com/godwit-go/godwit/internal/typo"
 )
 
 // loadDefinition reads definition files with the chosen profile.
@@ -29,23 +30,19 @@ func (p *program) open(ctx context.Context, o *options, api string) (*definition
 		}
 		return def, unknownAPI(def, api, o.definition)
 	}
-	project, err := p.project()
+	path, err := p.findProject()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	if project != "" {
-		_, sum, err := fingerprint(project)
-		if err != nil {
-			return nil, failuref(exitDefinition, "%s: %w", project, plain(err))
-		}
-		def, err := o.loadDefinition(project)
+	if path != "" {
+		f, err := o.loadProject(path)
 		if err != nil {
 			return nil, err
 		}
-		names = def.APIs()
+		names = f.def.APIs()
 		if slices.Contains(names, api) {
-			return def, p.accept(ctx, project, sum, def, o)
+			return f.def, p.accept(ctx, f, o)
 		}
 	}
 	def, err := o.userAPI(api)
@@ -55,8 +52,8 @@ func (p *program) open(ctx context.Context, o *options, api string) (*definition
 	return nil, noAPI(api, append(names, userAPIs()...), "known")
 }
 
-// project returns the path of the project file; empty if there is none.
-func (p *program) project() (string, error) {
+// findProject returns the path of the project file; empty if there is none.
+func (p *program) findProject() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", failuref(exitFailure, "the working directory is unknown: %w", err)
@@ -127,7 +124,7 @@ func unknownAPI(def *definition.Definition, api, file string) error {
 // noAPI is the error for a name that is not among names; from introduces them.
 func noAPI(api string, names []string, from string) error {
 	f := usagef("there is no API %s", quoted(api))
-	switch near := nearest(api, names); {
+	switch near := typo.Nearest(api, names); {
 	case near != "":
 		return f.hint("did you mean %s?", near)
 	case len(names) > 0:
@@ -142,35 +139,4 @@ func list(names []string) string {
 	}
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ", ")
-}
-
-// nearest returns the name that differs least from word; empty if none is near.
-func nearest(word string, names []string) string {
-	best, at := "", 1+len(word)/3
-	for _, n := range names {
-		if d := distance(word, n); d <= at {
-			best, at = n, d-1
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

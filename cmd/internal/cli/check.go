@@ -20,16 +20,9 @@ func (p *program) newCheck() *cobra.Command {
 		Use: "check [FILE]", Short: "Validate a definition; errors with line and column",
 		Example: "godwit check\ngodwit check --strict --secrets godwit.yaml",
 		Args:    atMostOne,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.prepare(cmd, o); err != nil {
-				return err
-			}
-			path, err := p.fileArgument(o, args)
-			if err != nil {
-				return err
-			}
+		RunE: p.onFile(o, func(cmd *cobra.Command, path string) error {
 			return p.check(cmd, o, path, secrets)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also read each secret once, to see that it is there")
 	o.bind(cmd.Flags(), definitionGroup)
@@ -50,6 +43,20 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// onFile is the frame of a command that is about one definition file.
+func (p *program) onFile(o *options, run func(cmd *cobra.Command, path string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := p.prepare(cmd, o); err != nil {
+			return err
+		}
+		path, err := p.fileArgument(o, args)
+		if err != nil {
+			return err
+		}
+		return run(cmd, path)
+	}
+}
+
 // fileArgument is the definition file that a command is about: its argument,
 // --definition, or the project file.
 func (p *program) fileArgument(o *options, args []string) (string, error) {
@@ -59,7 +66,7 @@ func (p *program) fileArgument(o *options, args []string) (string, error) {
 	case o.definition != "":
 		return o.definition, nil
 	}
-	path, err := p.project()
+	path, err := p.findProject()
 	if err == nil && path == "" {
 		err = usagef("there is no godwit.yaml here or above, up to the root of the repository").hint("name a file")
 	}

@@ -124,21 +124,25 @@ func (p *program) completionOptions(cmd *cobra.Command) *options {
 // if there is none, or one that cannot be read: a completion has nowhere to say
 // why.
 func (p *program) trustedDefinition(o *options) *definition.Definition {
-	path := o.definition
-	if path == "" {
-		var err error
-		if path, err = p.project(); err != nil || path == "" {
+	if o.definition != "" {
+		def, err := o.loadDefinition(o.definition)
+		if err != nil {
 			return nil
 		}
-		if ok, err := isTrusted(path); err != nil || !ok {
-			return nil
-		}
+		return def
 	}
-	def, err := o.loadDefinition(path)
+	path, err := p.findProject()
+	if err != nil || path == "" {
+		return nil
+	}
+	f, err := o.loadProject(path)
 	if err != nil {
 		return nil
 	}
-	return def
+	if ok, err := f.trusted(); err != nil || !ok {
+		return nil
+	}
+	return f.def
 }
 
 func (p *program) knownAPIs(cmd *cobra.Command) []string {

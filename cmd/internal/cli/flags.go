@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/godwit-go/godwit/internal/typo"
 )
 
 // options are the flags of all commands. A command binds the groups it obeys.
@@ -232,7 +234,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		if !cmd.HasParent() { // the command was not recognised behind that flag
 			everyFlag().VisitAll(add)
 		}
-		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := typo.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			return usagef("%w", err).hint("did you mean --%s?", near)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/godwit-go/godwit/cmd/internal/cli/target"
 	"github.com/godwit-go/godwit/definition"
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/typo"
 	"github.com/godwit-go/godwit/policy/auth"
 	"github.com/godwit-go/godwit/secret"
 )
@@ -103,7 +104,7 @@ func unknownOperation(r request, config godwit.Config) error {
 		names = append(names, name)
 	}
 	f := usagef("the API %s has no operation %s", r.api, quoted(r.operation))
-	if near := nearest(r.operation, names); near != "" {
+	if near := typo.Nearest(r.operation, names); near != "" {
 		return f.hint("did you mean %s?", near)
 	}
 	return f.hint("it has: %s", list(names))

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/godwit-go/godwit/cmd/internal/cli/target"
+	"github.com/godwit-go/godwit/internal/typo"
 )
 
 // Main runs the program with the process's arguments, streams and signals, and
@@ -81,7 +82,7 @@ func unknownCommand(root *cobra.Command, word string) error {
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := nearest(strings.ToLower(word), names); near != "" {
+	if near := typo.Nearest(word, names); near != "" {
 		return f.hint("did you mean %s?", near)
 	}
 	return f.hint("a target holds '.', '/' or ':', such as example.com or api:/path; godwit help lists the commands")

@@ -87,7 +87,7 @@ func (p *program) served(ctx context.Context, o *options) (*definition.Definitio
 	if o.definition != "" {
 		return o.loadDefinition(o.definition)
 	}
-	path, err := p.project()
+	path, err := p.findProject()
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +95,11 @@ func (p *program) served(ctx context.Context, o *options) (*definition.Definitio
 		return nil, failuref(exitDefinition, "there is no godwit.yaml here or above, up to the root of the repository").
 			hint("name one: godwit serve -f FILE")
 	}
-	_, sum, err := fingerprint(path)
-	if err != nil {
-		return nil, failuref(exitDefinition, "%s: %w", path, plain(err))
-	}
-	def, err := o.loadDefinition(path)
+	f, err := o.loadProject(path)
 	if err != nil {
 		return nil, err
 	}
-	return def, p.accept(ctx, path, sum, def, o)
+	return f.def, p.accept(ctx, f, o)
 }
 
 // checkServed reads the whole definition and each secret once, so that what

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/godwit-go/godwit/definition"
 )
 
 func TestReadAheadNoticesASilentPipe(t *testing.T) {
@@ -129,11 +127,11 @@ func TestTheQuestionOfTrustCanBeInterrupted(t *testing.T) {
 	if err := os.WriteFile(path, []byte("version: 1\napis: {a: {base_url: http://localhost}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	def, err := definition.Load(path)
+	f, err := new(options).loadProject(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer def.Close()
+	defer f.def.Close()
 	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +147,7 @@ func TestTheQuestionOfTrustCanBeInterrupted(t *testing.T) {
 		return len(p), nil
 	})
 	p := &program{stdio: stdio{in: in, err: asked, inTerminal: true, errTerminal: true}}
-	if err := p.review(ctx, path, def); !errors.Is(err, stop) {
+	if err := p.review(ctx, f); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,101 +67,99 @@ func (t trustFile) save() error {
 	return writePrivate(path, append(data, '\n'))
 }
 
-// fingerprint returns the path that a file is trusted by and the hash of what
-// it holds.
-func fingerprint(path string) (real, sum string, err error) {
-	if real, err = filepath.Abs(path); err != nil {
-		return "", "", err
-	}
-	if real, err = filepath.EvalSymlinks(real); err != nil {
-		return "", "", err
-	}
-	data, err := os.ReadFile(real)
-	hash := sha256.Sum256(data)
-	return real, hex.EncodeToString(hash[:]), err
+// project is a project file as it was read once: what is trusted is what was
+// parsed.
+type project struct {
+	path string // as messages show it
+	real string // that it is trusted by: absolute, without symbolic links
+	sum  string // SHA-256 of its bytes
+	def  *definition.Definition
 }
 
-// isTrusted reports whether path holds what the user has accepted.
-func isTrusted(path string) (bool, error) {
-	real, sum, err := fingerprint(path)
-	if err != nil {
-		return false, err
+// loadProject reads a project file with the chosen profile.
+func (o *options) loadProject(path string) (*project, error) {
+	f := &project{path: path}
+	var err error
+	if f.real, err = filepath.Abs(path); err == nil {
+		f.real, err = filepath.EvalSymlinks(f.real)
 	}
+	if err != nil {
+		return nil, failuref(exitDefinition, "%s: %w", path, plain(err))
+	}
+	file, err := os.Open(f.real)
+	if err != nil {
+		return nil, failuref(exitDefinition, "%s: %w", path, plain(err))
+	}
+	defer file.Close() // it was only read
+	hash := sha256.New()
+	if f.def, err = (definition.Options{Profile: o.profile}).Read(path, io.TeeReader(file, hash)); err != nil {
+		return nil, err
+	}
+	f.sum = hex.EncodeToString(hash.Sum(nil))
+	return f, nil
+}
+
+// trusted reports whether the user has accepted what the file held.
+func (f *project) trusted() (bool, error) {
 	t, err := loadTrust()
-	if err != nil {
-		return false, err
-	}
-	return t.Files[real] == sum, nil
+	return err == nil && t.Files[f.real] == f.sum, err
 }
 
-// recordTrust accepts the content with the hash sum.
-func recordTrust(real, sum string) error {
+// trust records that the user has.
+func (f *project) trust() error {
 	t, err := loadTrust()
+	if err == nil {
+		t.Files[f.real] = f.sum
+		err = t.save()
+	}
 	if err != nil {
-		return err
-	}
-	t.Files[real] = sum
-	return t.save()
-}
-
-// accept makes sure that a project file, which had the hash before when it was
-// loaded as def, is trusted, or that the user accepts it now.
-func (p *program) accept(ctx context.Context, path, before string, def *definition.Definition, o *options) error {
-	trusted, err := isTrusted(path)
-	if err != nil {
-		return failuref(exitDefinition, "trust of %s: %w", path, plain(err))
-	}
-	if !trusted {
-		if !p.canAsk(o) {
-			return failuref(exitDefinition, "%s is not trusted: it decides where requests and credentials go", path).
-				hint("look at it and accept it: godwit trust; or name it: --definition %s", path)
-		}
-		if err := p.review(ctx, path, def); err != nil {
-			return err
-		}
-	}
-	if _, after, err := fingerprint(path); err != nil || after != before {
-		return failuref(exitDefinition, "%s has changed while it was read", path).hint("try again")
+		return failuref(exitFailure, "the trust cannot be recorded: %w", err)
 	}
 	return nil
+}
+
+// accept makes sure that a project file is trusted, or that the user accepts it
+// now.
+func (p *program) accept(ctx context.Context, f *project, o *options) error {
+	trusted, err := f.trusted()
+	if err != nil {
+		return failuref(exitDefinition, "trust of %s: %w", f.path, plain(err))
+	}
+	if trusted {
+		return nil
+	}
+	if !p.canAsk(o) {
+		return failuref(exitDefinition, "%s is not trusted: it decides where requests and credentials go", f.path).
+			hint("look at it and accept it: godwit trust; or name it: --definition %s", f.path)
+	}
+	return p.review(ctx, f)
 }
 
 // canAsk reports whether a person can be asked.
 func (p *program) canAsk(o *options) bool { return p.inTerminal && p.errTerminal && !o.noInput }
 
 // review shows what a project file reaches and records that it is accepted.
-func (p *program) review(ctx context.Context, path string, def *definition.Definition) error {
-	real, sum, err := fingerprint(path)
-	if err != nil {
-		return failuref(exitDefinition, "%s: %w", path, plain(err))
-	}
-	p.describe(p.err, path, def)
+func (p *program) review(ctx context.Context, f *project) error {
+	p.describe(p.err, f)
 	fmt.Fprint(p.err, "Trust this file until it changes? [y/N] ")
 	answer, err := await(ctx, func() (string, error) { return bufio.NewReader(p.in).ReadString('\n') })
 	if ctx.Err() != nil {
 		return err
 	}
 	if err != nil && answer == "" {
-		return failuref(exitDefinition, "%s is not trusted: no answer", path)
+		return failuref(exitDefinition, "%s is not trusted: no answer", f.path)
 	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return failuref(exitDefinition, "%s is not trusted", path)
+		return failuref(exitDefinition, "%s is not trusted", f.path)
 	}
-	return saveTrust(real, sum)
-}
-
-func saveTrust(real, sum string) error {
-	if err := recordTrust(real, sum); err != nil {
-		return failuref(exitFailure, "the trust cannot be recorded: %w", err)
-	}
-	return nil
+	return f.trust()
 }
 
 // describe lists what a file reaches beyond itself. godwit.yaml has no commands.
-func (p *program) describe(w interface{ Write([]byte) (int, error) }, path string, def *definition.Definition) {
-	fmt.Fprintf(w, "%s\n", output.Escape(path))
+func (p *program) describe(w io.Writer, f *project) {
+	fmt.Fprintf(w, "%s\n", output.Escape(f.path))
 	byKind := make(map[string][]string)
-	for _, r := range def.References() {
+	for _, r := range f.def.References() {
 		line := fmt.Sprintf("    %-40s %s  %s", output.Escape(r.Value), output.Escape(r.Path), output.Escape(r.Source))
 		byKind[r.Kind] = append(byKind[r.Kind], line)
 	}

@@ -85,16 +85,6 @@ func TestUserConfig(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	names := []string{"github", "gitlab", "crm"}
-	for word, want := range map[string]string{"githbu": "github", "gitlib": "gitlab", "crn": "crm", "stripe": "", "": ""} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
-	}
-}
-
 func TestCR1_ParseAuth(t *testing.T) {
 	t.Parallel()
 	const canary = "c4n4ry-value"

@@ -2,20 +2,18 @@ package output
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"unicode/utf8"
+
+	"github.com/godwit-go/godwit/internal/jsontext"
 )
 
-// Bounds of one JSON document.
-const (
-	maxDocument = 64 << 20 // bytes
-	maxDepth    = 512
-)
+// maxDocument bounds one JSON document, in bytes.
+const maxDocument = 64 << 20
 
 // Docs reads JSON documents one after another: the one of a plain answer, or
 // the items of JSON Lines.
@@ -70,8 +68,8 @@ func (d *Docs) Next() (json.RawMessage, error) {
 		return nil, d.fail(fmt.Errorf("the body is not JSON: %w", err), err)
 	case !utf8.Valid(doc):
 		return nil, &SyntaxError{errors.New("the body is not UTF-8")}
-	case deeper(doc, maxDepth):
-		return nil, &SyntaxError{fmt.Errorf("the body is nested deeper than %d levels", maxDepth)}
+	case jsontext.TooDeep(doc):
+		return nil, &SyntaxError{fmt.Errorf("the body is nested deeper than %d levels", jsontext.MaxDepth)}
 	}
 	d.read++
 	return doc, nil
@@ -115,28 +113,4 @@ func (b *budget) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
-}
-
-// deeper reports whether doc, which is valid JSON, is nested deeper than most.
-func deeper(doc []byte, most int) bool {
-	if bytes.Count(doc, []byte("["))+bytes.Count(doc, []byte("{")) <= most {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(doc); i++ {
-		switch c := doc[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
-			if depth++; depth > most {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return false
 }
