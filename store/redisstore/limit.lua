@@ -148,10 +148,13 @@ local function knock(l, now)
   l.cap, l.not_after = huge, huge
   if l.model == WINDOW and l.phase then turn(l, now) end
   l.released = max(l.released, l.issued)
-  local lapsed = l.probing > 0 and now - l.probed_at >= PROBE_LAPSE
-  if l.probing > 0 and not lapsed or now < l.frozen_until or l.health <= 0 or l.tail <= l.released + TINY then return end
-  l.released = min(l.tail, l.released + max(1, l.want) * 2 ^ min(l.probing, 20))
-  l.probing, l.probed_at = l.probing + 1, now
+  if l.probing > 0 and now - l.probed_at >= PROBE_LAPSE then
+    l.epoch, l.probing = now, 0
+    l.issued, l.tail = l.released, l.released
+  end
+  if l.probing > 0 or now < l.frozen_until or l.health <= 0 or l.tail <= l.released + TINY then return end
+  l.released = min(l.tail, l.released + max(1, l.want))
+  l.probing, l.probed_at = 1, now
 end
 
 local function accrue(l, now)
@@ -391,22 +394,27 @@ end
 local function lend(l, now, process, ask)
   advance(l, now)
   for _, a in ipairs(ask.answers) do learn(l, now, a) end
-  local others, wanting, contested, left = 0, 1, false, {}
+  local self = l.holds[process] or {served = 0}
+  local others, sharers, left = 0, 1, {}
   for p, h in pairs(l.holds) do
     if p ~= process and now - h.at < PEER_LIFE then
       left[p] = h
       others = others + h.units
-      if h.want > 0 then wanting = wanting + 1 end
+      if h.want > 0 or h.units > 0 then sharers = sharers + 1 end
     end
   end
-  local share = l.q / wanting
-  for _, h in pairs(left) do contested = contested or h.want > 0 and h.units < share - TINY end
-  local units = max(0, min(ask.take, l.q - others - ask.hold))
-  if contested then units = min(units, max(0, floor(share) - ask.hold)) end
+  local share, most = max(1, floor(l.q / sharers)), l.q
+  for _, h in pairs(left) do
+    if h.want > 0 and h.units < share then
+      most = min(most, share)
+      if l.q < sharers and (ask.hold > 0 or h.served < self.served) then most = 0 end
+    end
+  end
+  local units = max(0, min(ask.take, min(l.q - others, most) - ask.hold))
   if now < l.frozen_until then units = 0 end
-  left[process] = {units = ask.hold + units, want = ask.take - units, at = now}
+  left[process] = {units = ask.hold + units, want = ask.take - units, at = now, served = units > 0 and now or self.served}
   l.holds = left
-  return 0, units
+  return most, units
 end
 
 ---- in and out
@@ -446,8 +454,8 @@ local function load(stored)
   local l = new_line(law, 0)
   local i = fields(REST, list, fields(SNAPSHOT, list, #LAW + 1, l), l)
   for v = 1, VIEWS do l.up_to[v], l.seen_at[v] = list[i + 2 * v - 2], list[i + 2 * v - 1] end
-  for units, want, at, process in string.gmatch(rows, '\n(%S+) (%S+) (%S+) (%S*)') do
-    l.holds[process] = {units = tonumber(units), want = tonumber(want), at = tonumber(at)}
+  for units, want, at, served, process in string.gmatch(rows, '\n(%S+) (%S+) (%S+) (%S+) (%S*)') do
+    l.holds[process] = {units = tonumber(units), want = tonumber(want), at = tonumber(at), served = tonumber(served)}
   end
   return l
 end
@@ -467,7 +475,7 @@ local function dump(l)
   end
   local rows = {table.concat(list, ' ')}
   for process, h in pairs(l.holds) do
-    rows[#rows + 1] = table.concat({text(h.units), text(h.want), text(h.at), process}, ' ')
+    rows[#rows + 1] = table.concat({text(h.units), text(h.want), text(h.at), text(h.served), process}, ' ')
   end
   return table.concat(rows, '\n')
 end
