@@ -183,14 +183,14 @@ func (c *Call) AttemptCount() int {
 }
 
 // ChargedCount is [Call.AttemptCount] without the attempts that carry
-// [FactFree].
+// [FactFree], and with what net/http sent again by itself.
 func (c *Call) ChargedCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
 	for _, l := range c.attempts {
 		if !l.Has(FactFree) {
-			n++
+			n += 1 + l.Resent()
 		}
 	}
 	return n

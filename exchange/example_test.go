@@ -73,3 +73,11 @@ func ExampleSend() {
 	// call.body GET https://api.example.com/items?token=*** 204
 	// 1 <nil>
 }
+
+// Calls of a nightly job are patient, whatever makes them.
+func ExampleWithClass() {
+	ctx := exchange.WithClass(context.Background(), exchange.ClassBatch)
+	_, call := exchange.WithCall(ctx)
+	fmt.Println(call.Class == exchange.ClassBatch)
+	// Output: true
+}

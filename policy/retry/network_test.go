@@ -37,33 +37,6 @@ func counting(t *testing.T, start func(*httptest.Server), handler http.HandlerFu
 	return server, &conns
 }
 
-// TestOneConnectionInAll is behaviour 7: 50 answers thrown away, one
-// connection. In virtual time a busy machine cannot make the 50 ms of the drain
-// run out.
-func TestOneConnectionInAll(t *testing.T) {
-	t.Parallel()
-	for name, size := range map[string]int{"empty": 0, "small": 100, "as much as is drained": drainBytes} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var requests atomic.Int32
-				server := godwittest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					if requests.Add(1) > 50 {
-						return
-					}
-					w.WriteHeader(http.StatusServiceUnavailable)
-					_, _ = io.WriteString(w, strings.Repeat("x", size)) // a client that went away fails the test by itself
-				}))
-				resp, err := wrap(t, Config{Attempts: 51}, server.Transport()).RoundTrip(request(t, t.Context(), "GET", ""))
-				wantAnswer(t, resp, err, 200, "")
-				if requests.Load() != 51 || server.Dials() != 1 {
-					t.Errorf("%d requests over %d connections", requests.Load(), server.Dials())
-				}
-			})
-		})
-	}
-}
-
 func to(t *testing.T, method, url string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -124,33 +97,6 @@ func TestFC1_RefusedOverRealSockets(t *testing.T) {
 	var e *exchange.Error
 	if !errors.As(err, &e) || !errors.Is(err, exchange.ErrConnect) || len(e.Attempts) != 3 {
 		t.Errorf("error %v", err)
-	}
-}
-
-// TestD1_POSTArrivesOnce: the server has read the request and hangs up.
-func TestD1_POSTArrivesOnce(t *testing.T) {
-	t.Parallel()
-	var arrived atomic.Int32
-	server, _ := counting(t, (*httptest.Server).Start, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // whatever came of it
-		arrived.Add(1)
-		panic(http.ErrAbortHandler)
-	})
-	for _, tc := range []struct {
-		method, key string
-		want        int32
-	}{{"POST", "", 1}, {"POST", "k1", 3}, {"GET", "", 3}} {
-		arrived.Store(0)
-		req := to(t, tc.method, server.URL)
-		if tc.key != "" {
-			req.Header.Set("Idempotency-Key", tc.key)
-		}
-		if _, err := wrap(t, quick, server.Client().Transport).RoundTrip(req); err == nil {
-			t.Errorf("%s: no error", tc.method)
-		}
-		if n := arrived.Load(); n != tc.want {
-			t.Errorf("%s, key %q: arrived %d times, want %d", tc.method, tc.key, n, tc.want)
-		}
 	}
 }
 

@@ -57,7 +57,8 @@ type Config struct {
 	Attempts int `yaml:"attempts"`
 	// Statuses are the statuses worth another attempt. Default 408, 425, 429,
 	// 500, 502, 503, 504; an empty list means none. A 429 says that the request
-	// was not processed, so it is repeated whatever the method.
+	// was not processed, so it is repeated whatever the method; so is whatever
+	// else the dialect of limit knows as a refusal.
 	Statuses []int `yaml:"statuses"`
 	// Methods are the methods that may be sent again although the first send
 	// may have arrived. Default GET, HEAD, OPTIONS, TRACE, PUT, DELETE; an empty
@@ -116,7 +117,7 @@ func NewRetry(c Config) (*Retry, error) {
 
 // Wrap puts the policy around next. All that it wraps share one budget.
 func (r *Retry) Wrap(next http.RoundTripper) http.RoundTripper {
-	return &transport{Retry: r, next: next}
+	return &retrier{Retry: r, next: next}
 }
 
 // Spend books one more send to the upstream of u than was asked for, such as a
@@ -146,7 +147,7 @@ func (s *server) observe(took time.Duration) {
 		s.latency.Store(int64(took))
 	case int64(took) > m:
 		s.latency.Store(m + m/20 + 1)
-	default:
+	case int64(took) < m:
 		s.latency.Store(m - m/20)
 	}
 }

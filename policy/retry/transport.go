@@ -16,14 +16,14 @@ const policy = "retry"
 // spent says that the failure is the server's and the refusal to repeat ours.
 const spent = "the local retry budget for this server is spent, see retry.budget"
 
-type transport struct {
+type retrier struct {
 	*Retry
 	next http.RoundTripper
 }
 
 // RoundTrip makes the attempts of a call. It keeps the factory of the body;
 // the attempts get a body each.
-func (t *transport) RoundTrip(incoming *http.Request) (*http.Response, error) {
+func (t *retrier) RoundTrip(incoming *http.Request) (*http.Response, error) {
 	req, call := exchange.Begin(incoming)
 	if req.Context().Err() != nil {
 		exchange.CloseBody(req)
