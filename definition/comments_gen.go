@@ -117,7 +117,7 @@ var comments = [...]comment{
 	{"policy/retry.Config.MaxRetryAfter", "max_retry_after is the longest Retry-After that is waited for; a longer one ends the call at once with the delay in the error. Default 60s. Where a limit has a line, limit.max_wait counts for refusals instead."},
 	{"policy/retry.Config.Methods", "methods are the methods that may be sent again although the first send may have arrived. Default GET, HEAD, OPTIONS, TRACE, PUT, DELETE; an empty list means none. Calls marked idempotent and requests with an Idempotency-Key are added to them."},
 	{"policy/retry.Config.RetryAfter", "retry_after is \"obey\" (default) or \"ignore\": whether a Retry-After of the server is waited for, in addition to the drawn wait."},
-	{"policy/retry.Config.Statuses", "statuses are the statuses worth another attempt. Default 408, 425, 429, 500, 502, 503, 504; an empty list means none. A 429 says that the request was not processed, so it is repeated whatever the method."},
+	{"policy/retry.Config.Statuses", "statuses are the statuses worth another attempt. Default 408, 425, 429, 500, 502, 503, 504; an empty list means none. A 429 says that the request was not processed, so it is repeated whatever the method; so is whatever else the dialect of limit knows as a refusal."},
 	{"policy/timeout.Config.Attempt", "attempt bounds one attempt up to the last byte of its body. Default none."},
 	{"policy/timeout.Config.Connect", "connect bounds resolving the name and connecting. Default 10s."},
 	{"policy/timeout.Config.Header", "header bounds the wait for the response headers once the connection stands. Default 30s."},

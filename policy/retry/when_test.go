@@ -99,7 +99,7 @@ func TestWhenSees(t *testing.T) {
 func TestD7_AnAnswerMustFit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var status, asked = 200, "" // of the next answer
+		status, asked := 200, "" // of the next answer
 		wire := godwittest.Always(godwittest.Func(func(*godwittest.Request) godwittest.Reply {
 			r := godwittest.Text(status, "an answer").With("Retry-After", asked)
 			r.Delay = time.Second
