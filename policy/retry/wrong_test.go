@@ -362,14 +362,14 @@ func TestFC4_SilentResendIsCharged(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := retryOf(t, Config{Attempts: 2, Base: 1, Cap: 1})
-	get := func() (*http.Response, error, *exchange.Call, *events) {
+	get := func() (*http.Response, *exchange.Call, *events, error) {
 		ctx, call, seen := observed(t.Context())
 		resp, err := r.Wrap(tr).RoundTrip(to(t, "GET", server.URL()).WithContext(ctx))
-		return resp, err, call, seen
+		return resp, call, seen, err
 	}
-	resp, err, _, _ := get()
+	resp, _, _, err := get()
 	wantAnswer(t, resp, err, 200, "ok")
-	resp, err, call, seen := get()
+	resp, call, seen, err := get()
 	wantAnswer(t, resp, err, 200, "ok")
 	a := call.Attempts()
 	if got.Load() != 3 || len(a) != 1 || a[0].Resent != 1 || call.ChargedCount() != 2 || len(seen.named(exchange.EventRetryResent)) != 1 {
@@ -380,7 +380,7 @@ func TestFC4_SilentResendIsCharged(t *testing.T) {
 		t.Errorf("%d repeats are booked, want 1", n)
 	}
 	// A resend that fails has used up the second send of the call.
-	_, err, call, _ = get()
+	_, call, _, err = get()
 	if !errors.Is(err, exchange.ErrConnect) || call.AttemptCount() != 1 || call.ChargedCount() != 2 || call.StopReason() != attemptsMade(2) {
 		t.Errorf("%v after %d attempts, %d charged: %s", err, call.AttemptCount(), call.ChargedCount(), call.StopReason())
 	}
