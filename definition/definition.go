@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/policy/breaker"
+	"github.com/godwit-go/godwit/policy/limit"
 )
 
 // Definition is a set of APIs read from files. It is safe for concurrent use.
@@ -22,6 +24,7 @@ type Definition struct {
 	look    lookup
 	env     environment
 	over    map[string]*node // overrides by API
+	stores  func(kind, api string) (limit.Store, breaker.Store, error)
 
 	mu      sync.Mutex // guards the conversion of files and what follows
 	clients map[string]*godwit.Client
@@ -40,6 +43,13 @@ type Options struct {
 	// then by path, such as "timeout.total", each as text. The elements of a
 	// list are separated by commas.
 	Overrides map[string]map[string]string
+	// Stores returns the stores that the clients of an API share with other
+	// processes, for the kinds file and redis of limit.store; a nil one keeps what
+	// it is for in this process. It is called each time that a client or a
+	// configuration is asked for, and when everything is validated: it should give
+	// the same stores again, and connect when they are first used. Whoever supplies
+	// it closes them. Nil: an API with such a store is an error.
+	Stores func(kind, api string) (limit.Store, breaker.Store, error)
 	// OverrideSource is what the source of an override is called, such as
 	// "flag"; the path is added. Default "override".
 	OverrideSource string
@@ -97,7 +107,7 @@ func (o Options) build(files []*file, bad *mistakes) *Definition {
 	if environ == nil {
 		environ = os.Environ()
 	}
-	d := &Definition{profile: o.Profile, look: lookupIn(environ), files: files}
+	d := &Definition{profile: o.Profile, look: lookupIn(environ), files: files, stores: o.Stores}
 	d.apis = d.names(func(f *file) []string { return slices.Collect(maps.Keys(f.apis)) })
 	d.checkProfiles(bad)
 	d.env = readEnvironment(environ, d.apis, d.written, bad)
@@ -185,7 +195,25 @@ type view struct {
 func (d *Definition) read(name string) (*view, error) {
 	var bad mistakes
 	v := d.decode(name, &bad)
+	if len(bad.list) == 0 {
+		d.attach(v, &bad)
+	}
 	return v, bad.err()
+}
+
+// attach gives an API the stores that its settings name. Without any, the policy
+// says what is missing.
+func (d *Definition) attach(v *view, bad *mistakes) {
+	kind := v.config.Limit.StoreKind
+	if d.stores == nil || kind != "file" && kind != "redis" {
+		return
+	}
+	lines, breakers, err := d.stores(kind, v.name)
+	if err != nil {
+		v.bad(bad, "the store cannot be used: "+err.Error(), "", "limit", "store")
+		return
+	}
+	v.config.Limit.Store, v.config.Breaker.Store = lines, breakers
 }
 
 func (d *Definition) decode(name string, bad *mistakes) *view {

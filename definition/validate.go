@@ -71,6 +71,9 @@ func (d *Definition) validate(bad *mistakes) []*view {
 		var own mistakes
 		v := d.decode(name, &own)
 		if len(own.list) == 0 {
+			d.attach(v, &own)
+		}
+		if len(own.list) == 0 {
 			if c, e := v.client(); e != nil {
 				own.add(e)
 			} else if err := c.Close(); err != nil {

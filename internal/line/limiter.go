@@ -327,6 +327,23 @@ func (l *Limiter) Call(op *Op, called func()) (g Grant, eta time.Duration, err e
 	return l.enter(context.Background(), op, false, called)
 }
 
+// Book enters a call that left at the time at without a place, because nothing
+// was known then that could hold it back.
+func (l *Limiter) Book(op *Op, at time.Time) Grant {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	p := l.place(l.groupOf(op, now))
+	p.group.fill(&p.costs, op)
+	p.probe, p.reserved = op.Probe, false
+	for _, t := range p.group.lines {
+		l.advance(t, now)
+	}
+	l.leave(p, now)
+	p.left = l.at(at)
+	return Grant{p, p.gen}
+}
+
 // Peek returns how long a call would wait now. It takes nothing.
 func (l *Limiter) Peek(op Op) time.Duration {
 	l.mu.Lock()

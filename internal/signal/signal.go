@@ -177,7 +177,7 @@ func (p *Parser) WantsBody(status int, h http.Header) bool {
 	if status >= 400 {
 		return true
 	}
-	if !isJSON(h) {
+	if p.dialect.wantsBody == nil && len(p.mappings) == 0 || !isJSON(h) {
 		return false
 	}
 	if p.dialect.wantsBody != nil && p.dialect.wantsBody(h) {
@@ -189,6 +189,11 @@ func (p *Parser) WantsBody(status int, h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// Silent reports that the answer says nothing, whatever is in its body.
+func (p *Parser) Silent(status int, h http.Header) bool {
+	return !p.WantsBody(status, h) && p.silent(&Answer{Status: status, Header: h})
 }
 
 // standardFields are looked for in every answer.

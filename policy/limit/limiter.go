@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
@@ -38,7 +39,9 @@ type Outcome = line.Outcome
 // to be closed: a timer runs while somebody waits, and a goroutine while the
 // store is asked.
 type Limiter struct {
-	core *line.Limiter
+	core    *line.Limiter
+	lawless bool        // without quotas: nothing holds a call back until an answer does
+	spoken  atomic.Bool // an answer has said something about a limit
 
 	mu    sync.Mutex
 	heard []line.Notice // of the store, until a call can tell of it
@@ -53,7 +56,7 @@ func NewLimiter(c Config) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := new(Limiter)
+	l := &Limiter{lawless: len(c.Quotas) == 0 && c.Store == nil}
 	o.Fleet, o.Notify = c.fleet(), l.note
 	l.core = line.New(o)
 	return l, nil

@@ -63,8 +63,11 @@ func WithClass(ctx context.Context, c Class) context.Context {
 // RoundTrip waits for the attempt's turn, and learns from what comes back.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	live := exchange.LiveFrom(req.Context())
-	if live == nil {
+	switch {
+	case live == nil:
 		return t.alone(req)
+	case t.limiter.lawless && !t.limiter.spoken.Load():
+		return t.free(req, live)
 	}
 	entry := t.clocks.Get(req.URL)
 	defer entry.Release()
@@ -89,10 +92,34 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	}
-	t.learn(req, live, g, resp, sent, entry.Value)
+	t.learn(req, live, g, resp, t.read(resp, sent, entry.Value))
 	if g.core.Holds() {
 		open = !keep(resp, g)
 	}
+	return resp, nil
+}
+
+// free passes an attempt that no line can hold back, because there is no quota
+// and no answer has said anything about a limit. The first that does is booked
+// like any other.
+func (t *transport) free(req *http.Request, live *exchange.Live) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err != nil || resp == nil || t.parser.Silent(resp.StatusCode, resp.Header) {
+		return resp, err
+	}
+	entry := t.clocks.Get(req.URL)
+	defer entry.Release()
+	sent := live.Record().Start
+	readings := t.read(resp, sent, entry.Value)
+	if len(readings) == 0 {
+		return resp, nil
+	}
+	t.limiter.spoken.Store(true)
+	op := opOf(req, live.Call(), t.credential, entry.Origin)
+	g := Grant{t.limiter.core.Book(&op, sent)}
+	defer g.End()
+	live.Note(exchange.FactHeld)
+	t.learn(req, live, g, resp, readings)
 	return resp, nil
 }
 
@@ -154,8 +181,11 @@ func Peek(l *Limiter, c Config, req *http.Request) time.Duration {
 	return l.Peek(opOf(req, call, c.Credential, upstream.Name(req.URL)))
 }
 
-// learn reads what the answer says and tells the lines.
-func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp *http.Response, sent time.Time, c *clock) {
+// read returns what the answer says about quotas.
+func (t *transport) read(resp *http.Response, sent time.Time, c *clock) []Reading {
+	if t.parser.Silent(resp.StatusCode, resp.Header) {
+		return nil
+	}
 	received := time.Now()
 	a := signal.Answer{Status: resp.StatusCode, Header: resp.Header, Sent: sent, Received: received}
 	c.mu.Lock()
@@ -165,7 +195,12 @@ func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp 
 	if resp.Body != nil && resp.Body != http.NoBody && t.parser.WantsBody(resp.StatusCode, resp.Header) {
 		a.Body = peek(resp)
 	}
-	out := Outcome{Status: resp.StatusCode, Readings: t.parser.Parse(a)}
+	return t.parser.Parse(a)
+}
+
+// learn tells the lines what the answer says.
+func (t *transport) learn(req *http.Request, live *exchange.Live, g Grant, resp *http.Response, readings []Reading) {
+	out := Outcome{Status: resp.StatusCode, Readings: readings}
 	for i := range out.Readings {
 		if out.Readings[i].Refused {
 			live.Note(exchange.FactRefused)

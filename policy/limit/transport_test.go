@@ -274,7 +274,8 @@ func TestFactsAreNoted(t *testing.T) {
 		},
 		"final": {"openai", 429, body, []string{"Content-Type", "application/json"}, exchange.FactHeld | exchange.FactFinal},
 	} {
-		rt := middleware(t, limit.Config{Dialect: tc.dialect})(exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+		quotas := []limit.Quota{{Name: "core", Limit: "5000/h"}}
+		rt := middleware(t, limit.Config{Dialect: tc.dialect, Quotas: quotas})(exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
 			return reply(req, tc.status, tc.body, tc.fields...), nil
 		}))
 		ctx, call := exchange.WithCall(t.Context())
