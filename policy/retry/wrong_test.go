@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -393,14 +392,6 @@ func TestFC4_SilentResendIsCharged(t *testing.T) {
 // a POST, and is sent again.
 func TestFC1_SentNoOverTheNetwork(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	refusing := godwittest.RawHTTP(t, func(c *godwittest.Conn, _ *http.Request) {
 		c.SendCut("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 1000)
 	})
@@ -410,8 +401,8 @@ func TestFC1_SentNoOverTheNetwork(t *testing.T) {
 		kind       *exchange.Kind
 		attempts   int
 	}{
-		"connection refused": {"none", "http://" + dead, exchange.ErrConnect, 3},
-		"proxy refused":      {"http://" + dead, "http://api.example", exchange.ErrProxy, 3},
+		"connection refused": {"none", "http://" + closedAddr, exchange.ErrConnect, 3},
+		"proxy refused":      {"http://" + closedAddr, "http://api.example", exchange.ErrProxy, 3},
 		"CONNECT refused":    {refusing.URL(), "https://api.example", exchange.ErrProxy, 3},
 		"no TLS":             {"none", "https://" + plain.Addr(), exchange.ErrTLS, 1},
 	} {
