@@ -41,7 +41,8 @@ type Config struct {
 	RequestIDHeader string `yaml:"request_id_header"`
 	// Statuses gives statuses a meaning, which errors show.
 	Statuses map[int]string `yaml:"statuses"`
-	// Operations are the named calls of the API.
+	// Operations are the named calls of the API. A name has lower-case letters,
+	// digits, - and _, in parts joined by / or dots, such as repos/get.
 	Operations map[string]Operation `yaml:"operations"`
 
 	// Auth is the credential and the origins it belongs to.

@@ -13,7 +13,7 @@ var comments = [...]comment{
 	{".Config.Headers", "headers are sent with every call to the client's own origins unless the call sets them itself. Another origin, such as one that a foreign client asks the Transport for, gets the harmless ones alone (User-Agent, Accept…)."},
 	{".Config.Limit", "limit keeps calls within the quotas of the API."},
 	{".Config.Logging", "logging sets what is logged."},
-	{".Config.Operations", "operations are the named calls of the API."},
+	{".Config.Operations", "operations are the named calls of the API. A name has lower-case letters, digits, - and _, in parts joined by / or dots, such as repos/get."},
 	{".Config.Pool", "pool limits connections."},
 	{".Config.Proxy", "proxy sets the proxy."},
 	{".Config.Query", "query parameters are added to every call to the client's own origins unless the call sets them itself."},

@@ -59,29 +59,34 @@ func statedDefault(text string) string {
 func Describe(path string) string {
 	names := strings.Split(path, ".")
 	for _, t := range []reflect.Type{documentType, configType} {
-		if f, ok := follow(t, names); ok {
+		if f, ok := follow(t, field{}, names); ok {
 			return commentOn(f)
 		}
 	}
 	return ""
 }
 
-// follow walks a path of names through types.
-func follow(t reflect.Type, names []string) (field, bool) {
-	var f field
-	for _, name := range names {
-		switch t = indirect(t); {
-		case t.Kind() == reflect.Struct && !isText(t):
-			next, ok := fieldNamed(t, name)
-			if !ok {
-				return field{}, false
-			}
-			f, t = next, next.typ
-		case t.Kind() == reflect.Map, t.Kind() == reflect.Slice && isElement(name):
-			t = t.Elem()
-		default:
+// follow walks the rest of a path through the types below f. The key of a map
+// may hold dots.
+func follow(t reflect.Type, f field, names []string) (field, bool) {
+	if len(names) == 0 {
+		return f, true
+	}
+	switch t = indirect(t); {
+	case t.Kind() == reflect.Struct && !isText(t):
+		next, ok := fieldNamed(t, names[0])
+		if !ok {
 			return field{}, false
 		}
+		return follow(next.typ, next, names[1:])
+	case t.Kind() == reflect.Map:
+		for n := range names {
+			if found, ok := follow(t.Elem(), f, names[n+1:]); ok {
+				return found, true
+			}
+		}
+	case t.Kind() == reflect.Slice && isElement(names[0]):
+		return follow(t.Elem(), f, names[1:])
 	}
-	return f, len(names) > 0
+	return field{}, false
 }

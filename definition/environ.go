@@ -106,7 +106,7 @@ func (env *environment) api(v apiVariable, apis []string, leaves []leaf, written
 
 // variableForm is how a name is spelled in a variable.
 func variableForm(name string) string {
-	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_", "/", "_").Replace(name))
 }
 
 func variableHint(prefix, rest string, leaves []leaf) string {
@@ -159,15 +159,19 @@ func matchLeaf(l leaf, rest string, below *node) ([]string, bool) {
 }
 
 // knownPrefix returns the longest key of a mapping that a variable's name
-// begins with.
+// begins with; empty if there is none, or if two keys have one form.
 func knownPrefix(n *node, rest string) string {
-	longest := ""
+	longest, clash := "", false
 	if n != nil {
 		for _, e := range n.keys {
-			if strings.HasPrefix(rest, variableForm(e.name)+"_") && len(e.name) > len(longest) {
+			if strings.HasPrefix(rest, variableForm(e.name)+"_") && len(e.name) >= len(longest) {
+				clash = len(e.name) == len(longest)
 				longest = e.name
 			}
 		}
+	}
+	if clash {
+		return ""
 	}
 	return longest
 }
@@ -242,22 +246,32 @@ func leafPaths(leaves []leaf) []string {
 }
 
 // matchPath splits a dotted path into the keys of a setting that a text can
-// set. The last key of a map may hold dots.
+// set. The keys of a map may hold dots: those of headers and operations do.
 func matchPath(leaves []leaf, path string) []string {
 	for _, l := range leaves {
-		n := len(l.path)
-		if keys := strings.SplitN(path, ".", n); len(keys) == n && fits(l, keys) {
+		if keys := splitPath(l.path, path); keys != nil {
 			return keys
 		}
 	}
 	return nil
 }
 
-func fits(l leaf, keys []string) bool {
-	for i, name := range l.path {
-		if name != "*" && name != keys[i] || keys[i] == "" {
-			return false
+// splitPath splits path into keys that fit the names, nil if there are none. Of
+// several ways the one with the shortest first keys wins.
+func splitPath(names []string, path string) []string {
+	if len(names) == 1 {
+		if path == "" || names[0] != "*" && names[0] != path {
+			return nil
+		}
+		return []string{path}
+	}
+	for i := range len(path) {
+		if i == 0 || path[i] != '.' || names[0] != "*" && names[0] != path[:i] {
+			continue
+		}
+		if rest := splitPath(names[1:], path[i+1:]); rest != nil {
+			return append([]string{path[:i]}, rest...)
 		}
 	}
-	return true
+	return nil
 }

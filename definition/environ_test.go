@@ -17,7 +17,7 @@ apis:
     base_url: https://a.example.com
     headers: {x-tenant-id: low}
     query: {PerPage: "1"}
-    operations: {get-one: GET /x}
+    operations: {get-one: GET /x, repos.get/v2: GET /y}
   other: {base_url: "https://b.example.com"}
 gateway: {listen: ["127.0.0.1:1"]}
 `
@@ -116,6 +116,13 @@ func TestEnvironment_NamesThatOverlap(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `the name fits the APIs "c-d" and "c_d"`) {
 		t.Errorf("two APIs with one variable: %v", err)
 	}
+	const dotted = "version: 1\napis: {a: {base_url: \"https://a.example.com\", operations: {repos/get: GET /x, repos.get-all: GET /y%s}}}\n"
+	for more, want := range map[string]string{"": "", ", repos.get: GET /z": "no setting of API"} {
+		d, err := Options{Environ: []string{"GODWIT_API_A_OPERATIONS_REPOS_GET_TIMEOUT=4s"}}.Load(write(t, "godwit.yaml", fmt.Sprintf(dotted, more)))
+		if want == "" && (err != nil || config(t, d, "a").Operations["repos/get"].Timeout != 4*time.Second) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("operations with one variable%s: %v", more, err)
+		}
+	}
 	other := load(t, Options{Environ: []string{"GODWIT_API_ELSEWHERE_USER_AGENT=x"}}, text)
 	if w := other.Warnings(); len(w) != 1 || !strings.Contains(w[0], "GODWIT_API_ELSEWHERE_USER_AGENT: it fits no API") {
 		t.Errorf("warnings %q", w)
@@ -145,11 +152,11 @@ func TestEnvironment_NamesAreUnique(t *testing.T) {
 func TestOverrides(t *testing.T) {
 	t.Parallel()
 	d := load(t, Options{Overrides: map[string]map[string]string{
-		"my-api": {"headers.X.Y": "dots", "operations.get-one.timeout": "2s", "auth.bearer": "env:T", "retry.statuses": "500"},
+		"my-api": {"headers.X.Y": "dots", "operations.get-one.timeout": "2s", "operations.repos.get/v2.timeout": "3s", "auth.bearer": "env:T", "retry.statuses": "500"},
 		"*":      {"tls.insecure": "true"},
 	}}, twoAPIs)
 	c := config(t, d, "my-api")
-	if c.Headers["X.Y"] != "dots" || c.Operations["get-one"].Timeout != 2*time.Second || c.Auth.Bearer == nil || !c.TLS.Insecure || !slices.Equal(c.Retry.Statuses, []int{500}) {
+	if c.Headers["X.Y"] != "dots" || c.Operations["get-one"].Timeout != 2*time.Second || c.Operations["repos.get/v2"].Timeout != 3*time.Second || c.Auth.Bearer == nil || !c.TLS.Insecure || !slices.Equal(c.Retry.Statuses, []int{500}) {
 		t.Errorf("%+v", c)
 	}
 	if !config(t, d, "other").TLS.Insecure {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -232,10 +233,27 @@ func (f *file) named(c *converter, kv pair, p *path, what string) map[string]*ra
 	return out
 }
 
+// maxName bounds a name, in bytes.
+const maxName = 64
+
 const nameRule = "use lower-case letters, digits, - and _, beginning with a letter or digit"
 
+// operationRule says more than nameRule: ids of operations often have parts.
+const operationRule = "use lower-case letters, digits, - and _, in parts joined by / or a dot, each beginning with a letter or digit"
+
+// validOperation reports whether s can be the name of an operation, such as
+// repos/get.
+func validOperation(s string) bool {
+	for part := range strings.SplitSeq(strings.ReplaceAll(s, ".", "/"), "/") {
+		if !validName(part) {
+			return false
+		}
+	}
+	return len(s) <= maxName
+}
+
 func validName(s string) bool {
-	if s == "" || len(s) > 64 {
+	if s == "" || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {

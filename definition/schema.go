@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/policy/decode"
 )
 
 // Patterns of the texts that settings are read from.
 const (
 	namePattern      = `^[a-z0-9][a-z0-9_-]{0,63}$`
+	operationName    = `^[a-z0-9][a-z0-9_-]*([/.][a-z0-9][a-z0-9_-]*)*$`
 	durationPattern  = `^(none|([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+)$`
 	secretPattern    = `^(env|file):.+$`
 	statusPattern    = `^[1-5][0-9][0-9]$`
@@ -80,6 +82,8 @@ func (s *schema) mapping(t reflect.Type, f field) map[string]any {
 	switch {
 	case t.Key().Kind() == reflect.Int:
 		out["propertyNames"] = map[string]any{"pattern": statusPattern}
+	case t.Elem() == reflect.TypeFor[godwit.Operation]():
+		out["propertyNames"] = map[string]any{"pattern": operationName, "maxLength": maxName}
 	case t.Elem().Kind() == reflect.Struct:
 		out["propertyNames"] = map[string]any{"pattern": namePattern}
 	}

@@ -34,6 +34,9 @@ func (a accept) check(schema map[string]any, v any) bool {
 		case "pattern":
 			s, isText := v.(string)
 			ok = ok && (!isText || regexp.MustCompile(arg.(string)).MatchString(s))
+		case "maxLength":
+			s, isText := v.(string)
+			ok = ok && (!isText || len(s) <= int(arg.(float64)))
 		case "required":
 			m, isMap := v.(map[string]any)
 			for _, name := range words(arg) {
@@ -208,7 +211,7 @@ func TestSchema_RefusesMistakes(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"timeout: {total: 5}", "timeout: {total: soon}", "timeout: {total: \"\"}", "auth: {bearer: ghp_literal}", "auth: {bearer: {token: literal}}",
-		"operations: {a: /users}", "operations: {A: GET /}", "proxy: 5", "retry: {statuses: 429}", "statuses: {1000: x}", "headers: {a: 1}",
+		"operations: {a: /users}", "operations: {A: GET /}", "operations: {repos/: GET /}", "operations: {a..b: GET /}", "operations: {" + strings.Repeat("a/", 40) + "a: GET /}", "proxy: 5", "retry: {statuses: 429}", "statuses: {1000: x}", "headers: {a: 1}",
 	} {
 		if a.yaml("version: 1\napis: {a: {base_url: \"https://a.example.com\", " + bad + "}}\n") {
 			t.Errorf("%s is accepted", bad)
@@ -246,6 +249,7 @@ func TestDescribe(t *testing.T) {
 		"apis.github.timeout.total":          "total bounds the whole call",
 		"profiles.x.apis.github.retry":       "retry sets when",
 		"operations.user.request":            "request is the method",
+		"operations.a.b/c.request":           "request is the method",
 		"apis.github.operations.user.params": "params says where",
 		"auth.bearer.token":                  "token refers to",
 		"gateway.grace":                      "grace is the longest",

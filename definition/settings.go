@@ -65,10 +65,11 @@ func visitEntry(t reflect.Type, n *node, of field, p *path, f func(visited)) {
 
 // Setting is one effective setting of an API.
 type Setting struct {
-	Path    string // below the API, such as timeout.total
-	Value   string // as it was written, redacted: secrets as references, ***
-	Source  string // "default", "godwit.yaml:12:5", "environment GODWIT_API_…", "flag timeout.total"
-	Default bool   // nothing sets it
+	Path      string // below the API, such as timeout.total
+	Operation string // the operation that it belongs to; empty: none
+	Value     string // as it was written, redacted: secrets as references, ***
+	Source    string // "default", "godwit.yaml:12:5", "environment GODWIT_API_…", "flag timeout.total"
+	Default   bool   // nothing sets it
 }
 
 // Settings lists every effective setting of an API, defaults included, in the
@@ -83,7 +84,7 @@ func (d *Definition) Settings(name string) []Setting {
 	}
 	var out []Setting
 	visit(configType, v.tree, field{}, nil, func(l visited) {
-		s := Setting{Path: printable(l.path.String())}
+		s := Setting{Path: printable(l.path.String()), Operation: operationOf(l.path)}
 		if l.node == nil {
 			s.Value, s.Source, s.Default = defaultOf(l.field), "default", true
 			if s.Value == "" {
@@ -95,6 +96,17 @@ func (d *Definition) Settings(name string) []Setting {
 		out = append(out, s)
 	})
 	return out
+}
+
+// operationOf is the operation that a path below an API leads into; empty if
+// none.
+func operationOf(p *path) string {
+	for ; p != nil && p.up != nil; p = p.up {
+		if p.up.up == nil && p.up.name == "operations" {
+			return p.name
+		}
+	}
+	return ""
 }
 
 // shown is what may be printed of a value.

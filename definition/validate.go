@@ -137,7 +137,7 @@ func (v *view) explain(err error) *Error {
 	text = strings.TrimSuffix(text, ": "+exchange.ErrConfig.Error())
 	at, p := v.at, v.path
 	if setting, rest, ok := strings.Cut(text, ": "); ok {
-		if to, found := follow(configType, settingNames(setting)); found && to.owner != nil {
+		if to, found := follow(configType, field{}, settingNames(setting)); found && to.owner != nil {
 			text = rest
 			for _, name := range settingNames(setting) {
 				p = p.key(name)
@@ -310,8 +310,8 @@ func (v *view) statuses(m *mistakes, statuses map[int]string, keys ...string) {
 
 func (v *view) checkOperations(m *mistakes) {
 	for _, name := range slices.Sorted(maps.Keys(v.config.Operations)) {
-		if !validName(name) {
-			v.bad(m, quote(name)+" cannot be the name of an operation", nameRule, "operations", name)
+		if !validOperation(name) {
+			v.bad(m, quote(name)+" cannot be the name of an operation", operationRule, "operations", name)
 		}
 		op := v.config.Operations[name]
 		if op.Request == "" && v.partial() {

@@ -1,10 +1,11 @@
 package definition
 
 import (
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/godwit-go/godwit/internal/origin"
 )
 
 // Warnings lists what is allowed and yet unwise in the named APIs (none: in
@@ -57,7 +58,7 @@ func (v *view) warnings() []string {
 // encryption.
 func (v *view) inClear() bool {
 	u, err := url.Parse(v.config.BaseURL)
-	if err != nil || !strings.EqualFold(u.Scheme, "http") || loopback(u.Hostname()) {
+	if err != nil || !strings.EqualFold(u.Scheme, "http") || origin.Loopback(u.Hostname()) {
 		return false
 	}
 	if !v.config.Auth.IsZero() {
@@ -69,9 +70,4 @@ func (v *view) inClear() bool {
 		}
 	}
 	return false
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost")
 }

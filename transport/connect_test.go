@@ -54,6 +54,43 @@ func TestFC1_NextAddress(t *testing.T) {
 	}
 }
 
+// localhost and the names below it are this machine on either protocol, and
+// nobody else is asked for them.
+func TestLocalNamesAreNotResolved(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", listen)
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			t.Logf("%s: the machine has no such address", listen)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := godwittest.RawOn(t, l, func(c *godwittest.Conn) {
+			for {
+				if _, err := c.ReadRequest(); err != nil {
+					return
+				}
+				c.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		})
+		tr := build(t, transport.Config{})
+		transport.SetResolver(tr, resolverOf(t, 0, "192.0.2.1"))
+		for _, host := range []string{"localhost", "LocalHost.", "x.localhost", "a.b.localhost."} {
+			if o := get(t, tr, "http://"+host+":"+portOf(t, s.Addr())+"/"); o.err != nil || o.body != "ok" || o.attempt.Timings.DNS != 0 {
+				t.Errorf("%s at %s: %q, %v, %+v", host, listen, o.body, o.err, o.attempt.Timings)
+			}
+		}
+	}
+	tr := build(t, transport.Config{})
+	o := get(t, tr, "http://x.localhost:1/")
+	wantKind(t, "nobody listens", o, exchange.ErrConnect)
+	if !errors.Is(o.err, syscall.ECONNREFUSED) || !strings.Contains(o.err.Error(), "127.0.0.1:1") {
+		t.Errorf("%v", o.err)
+	}
+}
+
 func TestDNSKinds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -92,7 +129,8 @@ func TestTimings(t *testing.T) {
 	s := serveTLS(t, a, godwittest.Leaf{}, func(http.ResponseWriter, *http.Request) {})
 	ca, _, _ := a.Files(godwittest.Leaf{})
 	tr := build(t, transport.Config{TLS: transport.TLS{CA: ca}})
-	url := "https://localhost:" + portOf(t, s.Listener.Addr().String()) + "/"
+	transport.SetResolver(tr, resolverOf(t, 0, "127.0.0.1"))
+	url := "https://example.com:" + portOf(t, s.Listener.Addr().String()) + "/"
 	o := get(t, tr, url)
 	if o.err != nil {
 		t.Fatal(o.err)

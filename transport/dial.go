@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/origin"
 )
 
 // dialer makes the connections of one transport: directly, or through a proxy.
@@ -76,7 +77,7 @@ func (d *dialer) tcp(ctx context.Context, nd *net.Dialer, network, addr string) 
 		})
 	}
 	nd.Resolver = d.resolver
-	c, err := nd.DialContext(ctx, network, addr)
+	c, err := connect(ctx, nd, network, addr)
 	if err != nil {
 		return nil, d.dialError(ctx, err)
 	}
@@ -84,6 +85,22 @@ func (d *dialer) tcp(ctx context.Context, nd *net.Dialer, network, addr string) 
 		live.Reach(exchange.MarkDialed, exchange.PhaseHandshake)
 	}
 	return c, nil
+}
+
+// connect dials addr. A name that means this machine is not resolved: whoever
+// answers for it could be anybody (RFC 6761 section 6.3).
+func connect(ctx context.Context, nd *net.Dialer, network, addr string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || !origin.LocalName(host) {
+		return nd.DialContext(ctx, network, addr)
+	}
+	c, err := nd.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		if second, failed := nd.DialContext(ctx, network, net.JoinHostPort("::1", port)); failed == nil {
+			return second, nil
+		}
+	}
+	return c, err
 }
 
 // dialError makes a timeout a fault of its own. The silence of the resolver

@@ -79,10 +79,10 @@ func refusePrivateConn(c net.Conn) error {
 	return refuseAddress(c.RemoteAddr().String())
 }
 
-// refuseLiteral does the same for a host that is an address itself: all that
-// can be checked when a proxy resolves the names.
+// refuseLiteral does the same for a host that is an address itself or a name of
+// the machine that resolves it: all that can be checked when a proxy does.
 func refuseLiteral(host string) error {
-	if ip, err := netip.ParseAddr(host); err == nil && !public(ip) {
+	if ip, err := netip.ParseAddr(host); err == nil && !public(ip) || origin.LocalName(host) {
 		return privateFault(host)
 	}
 	return nil

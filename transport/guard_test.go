@@ -114,7 +114,7 @@ func TestGW7_BehindAProxy(t *testing.T) {
 	p := startProxy(t, closedAddr)
 	tr := build(t, transport.Config{Proxy: transport.Proxy{URL: p.Addr()}, PrivateHosts: []string{"10.0.0.1"}})
 	for host, refused := range map[string]bool{
-		"169.254.169.254": true, "[fd00:ec2::254]": true, "10.1.2.3": true, "10.0.0.1": false, "inside.test": false, "192.0.2.1": false,
+		"169.254.169.254": true, "[fd00:ec2::254]": true, "10.1.2.3": true, "10.0.0.1": false, "localhost": true, "x.localhost.": true, "inside.test": false, "192.0.2.1": false,
 	} {
 		o := send(t, tr, newRequest(t, http.MethodGet, "http://"+host+"/", "", chosen))
 		if refused {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit/exchange"
+	"github.com/godwit-go/godwit/internal/origin"
 	"github.com/godwit-go/godwit/secret"
 	"golang.org/x/net/http/httpproxy"
 )
@@ -78,7 +79,13 @@ func fromEnvironment() (func(*url.URL) (*url.URL, error), error) {
 			return nil, configError("proxy.url: the environment variable %s: %w", v.name, err)
 		}
 	}
-	return c.ProxyFunc(), nil
+	pick := c.ProxyFunc()
+	return func(u *url.URL) (*url.URL, error) {
+		if origin.LocalName(u.Hostname()) { // ProxyFunc makes an exception for localhost, but not for the names below it
+			return nil, nil
+		}
+		return pick(u)
+	}, nil
 }
 
 // parseProxyURL reads scheme://[user:password@]host[:port]; without a scheme it

@@ -485,7 +485,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	transport.SetResolver(tr, resolverOf(t, 0, "127.0.0.1"))
 	port := portOf(t, origin)
-	for _, host := range []string{"origin.test.", "direct.test", "also-direct.test", "127.0.0.1"} {
+	for _, host := range []string{"origin.test.", "direct.test", "also-direct.test", "127.0.0.1", "localhost", "x.localhost"} {
 		if o := get(t, tr, "http://"+host+":"+port+"/"); o.err != nil {
 			t.Errorf("%s: %v", host, o.err)
 		}

@@ -154,7 +154,7 @@ func (c Config) Warnings() []string {
 		return out
 	}
 	for _, s := range c.Origins {
-		if o, err := origin.Parse(s); err == nil && !o.Secure() && !loopback(o.Host()) {
+		if o, err := origin.Parse(s); err == nil && !o.Secure() && !origin.Loopback(o.Host()) {
 			out = append(out, fmt.Sprintf("auth.origins: %s gets the credential in clear; use https", o))
 		}
 	}

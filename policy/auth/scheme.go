@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -103,11 +102,3 @@ func checkHeaderName(field, name string) error {
 }
 
 func canonical(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
-
-func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}

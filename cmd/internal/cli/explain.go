@@ -150,7 +150,7 @@ func (c *plan) settings() []overlay {
 	if c.def != nil {
 		rows = rows[:0]
 		for _, s := range c.def.Settings(c.api) {
-			foreign := strings.HasPrefix(s.Path, "operations.") && !strings.HasPrefix(s.Path, "operations."+c.operation+".")
+			foreign := s.Operation != "" && s.Operation != c.operation
 			if !c.overlaid(s.Path) && !foreign {
 				rows = append(rows, overlay{s.Path, s.Value, s.Source})
 			}

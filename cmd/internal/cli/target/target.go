@@ -4,11 +4,11 @@ package target
 
 import (
 	"errors"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/godwit-go/godwit/internal/origin"
 	"github.com/godwit-go/godwit/internal/redact"
 )
 
@@ -81,7 +81,7 @@ func Parse(arg string) (Target, error) {
 	case "http", "https":
 	case "":
 		scheme = "https"
-		if loopback(host) {
+		if origin.Loopback(host) {
 			scheme = "http"
 		}
 	default:
@@ -193,15 +193,6 @@ func hostOf(authority string) (string, error) {
 		}
 	}
 	return u.Hostname(), nil
-}
-
-func loopback(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // Params lists the {name} templates of the path, in order.
