@@ -39,7 +39,7 @@ var layers = []layer{
 	{folder: "godwittest", imports: []string{"exchange", "internal"}, tests: []string{"godwittest", "policy", "transport", "secret", facade}},
 	{folder: facade, imports: []string{"policy", "transport", "exchange", "internal", "secret"}, tests: []string{facade, "godwittest", "definition"}},
 	{folder: "definition", imports: []string{facade, "policy", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},
-	{folder: "examples", imports: []string{facade, "definition", "godwittest", "exchange", "policy", "secret"}, tests: []string{"examples", "transport"}},
+	{folder: "examples", imports: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "store"}, tests: []string{"examples", "transport"}},
 	{folder: "docs", tests: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "transport"}},
 	{folder: "internal/testdata/consumer", imports: []string{facade, "definition", "policy", "exchange", "secret"}},
 
@@ -54,7 +54,7 @@ var layers = []layer{
 	}, tests: []string{"godwittest"}},
 	// The demonstration drives the built program from outside.
 	{folder: "cmd/internal/demo", tests: []string{"cmd/internal/demo", "cmd/internal/cli"}},
-	{folder: "bench", imports: []string{"bench", facade, "definition", "exchange", "policy", "secret", "transport", "godwittest"}},
+	{folder: "bench", imports: []string{"bench", facade, "definition", "exchange", "policy", "secret", "store", "transport", "godwittest"}},
 }
 
 // thirdParty names who may import what from outside, by import path prefix.

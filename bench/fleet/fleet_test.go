@@ -41,8 +41,8 @@ const hangCommand = "hang"
 // The whole way: processes, server, measures, table, file.
 func TestBench(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"net/http, Retry-After", "go-retryablehttp", "resty", "failsafe-go", "godwit, one process, drain"} {
-		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
+	for _, name := range []string{"Retry-After only", "go-retryablehttp, defaults", "resty, 3 retries", "failsafe-go, 3 retries", "godwit line, one process"} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "results.json")
 			var out strings.Builder
@@ -72,26 +72,32 @@ func TestBench(t *testing.T) {
 	}
 }
 
-// A Redis of the benchmark's own, asked by all processes.
+// A Redis of the benchmark's own, asked by all processes. The targets are meant for
+// the line alone.
 func TestBenchRedis(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	p, err := policyNamed("redis_rate")
+	all, err := trials("A", 0.01)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := trials("A", 0.005)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := run(t.Context(), all[0], p, 2, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Accepted == 0 || r.StoreOps < 1 {
-		t.Errorf("%d accepted with %g store operations each", r.Accepted, r.StoreOps)
+	for _, name := range []string{"shared GCRA, asked per call", "godwit line"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := policyNamed(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := run(t.Context(), all[0], p, 2, 1, func() {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Accepted == 0 || r.StoreOps == 0 || (r.Missed != nil) != p.targets {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 
@@ -124,7 +130,7 @@ func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	api := serveTest(t, quota.Scenarios()[0])
-	orders := trial{Scenario: quota.Scenarios()[0], method: http.MethodGet}.orders(policy{name: "net/http, Retry-After"}, 2, api.base, "", func() float64 { return 0 })
+	orders := trial{Scenario: quota.Scenarios()[0], method: http.MethodGet}.orders(policy{name: "Retry-After only"}, 2, api.base, "", func() float64 { return 0 })
 	workers, err := hire(ctx, orders)
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +160,7 @@ func TestDismissed(t *testing.T) {
 		}
 	}))
 	t.Cleanup(api.Close)
-	o := order{Policy: "net/http, Retry-After", Base: api.URL, Method: http.MethodGet, Jobs: 1e6, Workers: 2}
+	o := order{Policy: "Retry-After only", Base: api.URL, Method: http.MethodGet, Jobs: 1e6, Workers: 2}
 	workers, err := hire(t.Context(), []order{o, o})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +183,6 @@ func serveTest(t *testing.T, sc quota.Scenario) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.begin(t.Context(), false)
 	t.Cleanup(func() {
 		if err := api.close(); err != nil {
 			t.Error(err)
@@ -336,6 +341,28 @@ func TestShorten(t *testing.T) {
 		if len(sc.Outages) > 0 && (s.Outages[0].From != sc.Outages[0].From*0.2 || sc.Outages[0].From != 60) {
 			t.Errorf("%s: outage %v of %v", sc.ID, s.Outages, sc.Outages)
 		}
+	}
+}
+
+// Every run is in one wave, and what must be alone is.
+func TestWaves(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"-all", "-n", "10,100", "-parallel", "3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := o.plan()
+	seen := map[*single]bool{}
+	for _, wave := range waves(plan, o.parallel) {
+		for _, s := range wave {
+			if seen[s] || len(wave) > 3 || s.policy.alone && len(wave) > 1 || s.trial.ID != wave[0].trial.ID {
+				t.Errorf("%s, %s in a wave of %d", s.trial.ID, s.policy.name, len(wave))
+			}
+			seen[s] = true
+		}
+	}
+	if len(seen) != len(plan) || len(plan) == 0 {
+		t.Errorf("%d of %d runs", len(seen), len(plan))
 	}
 }
 

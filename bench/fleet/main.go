@@ -112,8 +112,10 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintf(out, "%s: %s\n", p.name, p.note)
 	}
 	plan := o.plan()
-	if err := runAll(ctx, plan, o.parallel, o.seed); err != nil {
-		return err
+	for _, wave := range waves(plan, o.parallel) {
+		if err := runWave(ctx, wave, o.seed); err != nil {
+			return err
+		}
 	}
 	rows := make([]row, 0, len(plan))
 	for _, t := range o.trials {
@@ -153,39 +155,58 @@ func (o *options) plan() (all []*single) {
 	return all
 }
 
-// runAll runs the plan, several at a time, and last those that nothing may run
-// beside. The first error ends all.
-func runAll(ctx context.Context, plan []*single, parallel int, seed uint64) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	slots := make(chan struct{}, parallel)
-	var wg sync.WaitGroup
-	one := func(s *single) {
-		r, err := run(ctx, s.trial, s.policy, s.n, seed)
-		if err != nil {
-			cancel(fmt.Errorf("%s, %s, n = %d: %w", s.trial.ID, s.policy.name, s.n, err))
-			return
+// waves groups the runs into those that are measured at the same time: runs of
+// one scenario, and each that nothing may run beside by itself.
+func waves(plan []*single, parallel int) (all [][]*single) {
+	var wave []*single
+	end := func() {
+		if len(wave) > 0 {
+			all = append(all, wave)
 		}
-		s.row = r
+		wave = nil
 	}
 	for _, s := range plan {
 		if s.policy.alone {
 			continue
 		}
-		slots <- struct{}{}
-		if ctx.Err() != nil {
-			break
+		if len(wave) == parallel || len(wave) > 0 && wave[0].trial.ID != s.trial.ID {
+			end()
 		}
-		wg.Go(func() {
-			one(s)
-			<-slots
+		wave = append(wave, s)
+	}
+	end()
+	for _, s := range plan {
+		if s.policy.alone {
+			wave = append(wave, s)
+			end()
+		}
+	}
+	return all
+}
+
+// runWave runs several at a time. They begin together when the processes of all
+// are there, for starting hundreds disturbs whatever runs beside it. The first
+// error ends all.
+func runWave(ctx context.Context, wave []*single, seed uint64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var runs, ready sync.WaitGroup
+	ready.Add(len(wave))
+	for _, s := range wave {
+		runs.Go(func() {
+			arrive := sync.OnceFunc(ready.Done)
+			defer arrive()
+			r, err := run(ctx, s.trial, s.policy, s.n, seed, func() {
+				arrive()
+				ready.Wait()
+			})
+			if err != nil {
+				cancel(fmt.Errorf("%s, %s, n = %d: %w", s.trial.ID, s.policy.name, s.n, err))
+				return
+			}
+			s.row = r
 		})
 	}
-	wg.Wait()
-	for _, s := range plan {
-		if s.policy.alone && ctx.Err() == nil {
-			one(s)
-		}
-	}
+	runs.Wait()
 	return context.Cause(ctx)
 }

@@ -82,7 +82,7 @@ func shorten(sc quota.Scenario, f float64) quota.Scenario {
 		}
 		*spans = shorter
 	}
-	sc.Limit = 1.5 * sc.Ideal() // a policy that needs more has collapsed
+	sc.Limit = 2 * sc.Ideal() // a policy that needs more has collapsed
 	return sc
 }
 
@@ -93,6 +93,12 @@ func (t trial) orders(p policy, n int, base, redis string, draw func() float64) 
 	d := declared{Model: "bucket", Rate: law.PerSecond(), Burst: law.Burst}
 	if law.Window > 0 {
 		d = declared{Model: "window", Rate: law.PerSecond(), Burst: law.PerSecond(), Units: float64(law.Units), Window: law.Window}
+	}
+	switch {
+	case law.Drains:
+		d.OnRefused = "drains"
+	case law.BanAfter > 0:
+		d.OnRefused = "ban"
 	}
 	all := make([]order, n)
 	for i := range all {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/godwit-go/godwit/policy/limit"
 )
 
 // call does one job with all the retries that the policy makes. It returns the
@@ -24,6 +26,8 @@ type policy struct {
 	extra bool
 	// solo policies are for a single process.
 	solo bool
+	// targets tells that those of the scenarios are meant for it.
+	targets bool
 	// build prepares one worker process.
 	build func(o *order) (call, error)
 }
@@ -31,16 +35,18 @@ type policy struct {
 // policies are all, in the order of the table.
 func policies() []policy {
 	return []policy{
-		{name: "net/http, immediate retry", note: "a loop without a wait, for ever", alone: true, extra: true, build: immediately},
-		{name: "net/http, Retry-After", note: "a loop that waits as Retry-After says, for ever", build: retryAfter},
-		{name: "go-retryablehttp", note: "v0.7.8, defaults: 4 retries, 1 to 30 s, Retry-After", build: retryableHTTP},
-		{name: "resty", note: "v2.17.2, 3 retries on 429 and 5xx, default waits", build: restyRetries},
-		{name: "failsafe-go", note: "v0.9.8, 3 retries, backoff 1 to 10 s, Retry-After", build: failsafeRetries},
-		{name: "sliding log", note: "the full quota in each process, 2 retries after 1 s and 2 s", extra: true, build: slidingLog},
-		{name: "x/time/rate", note: "v0.16.0, the full quota in each process, then Retry-After for ever", extra: true, build: rateLimiter},
-		{name: "redis_rate", note: "v10.0.1, one GCRA in Redis asked for each call, then Retry-After with jitter for ever", redis: true, alone: true, build: sharedGCRA},
-		{name: "godwit, one process", note: "the line of one process, class batch", solo: true, build: godwitLine("")},
-		{name: "godwit, one process, drain", note: "the same, mode drain", solo: true, extra: true, build: godwitLine("drain")},
+		{name: "immediate retry", note: "a loop without a wait, for ever", alone: true, extra: true, build: immediately},
+		{name: "Retry-After only", note: "a loop that waits as Retry-After says, for ever", build: retryAfter},
+		{name: "go-retryablehttp, defaults", note: "v0.7.8: 4 retries, 1 to 30 s, Retry-After", build: retryableHTTP},
+		{name: "resty, 3 retries", note: "v2.17.2, 3 retries on 429 and 5xx, default waits", build: restyRetries},
+		{name: "failsafe-go, 3 retries", note: "v0.9.8, 3 retries, backoff 1 to 10 s, Retry-After", build: failsafeRetries},
+		{name: "sliding log, full quota per process", note: "the full quota in each process, 2 retries after 1 s and 2 s", extra: true, build: slidingLog},
+		{name: "x/time/rate, full quota per process", note: "v0.16.0, the full quota in each process, then Retry-After for ever", extra: true, build: rateLimiter},
+		{name: "shared GCRA, asked per call", note: "redis_rate v10.0.1, then Retry-After with jitter for ever", redis: true, alone: true, extra: true, build: sharedGCRA},
+		{name: "godwit line", note: "the line in Redis, class batch", redis: true, alone: true, targets: true, build: godwitLine(limit.Config{})},
+		{name: "godwit line, drain", note: "the same, mode drain", redis: true, alone: true, extra: true, build: godwitLine(limit.Config{Mode: "drain"})},
+		{name: "godwit solo, no store", note: "processes that share nothing, class batch", extra: true, build: godwitLine(limit.Config{StoreKind: "solo"})},
+		{name: "godwit line, one process", note: "the line of one process, class batch", solo: true, targets: true, extra: true, build: godwitLine(limit.Config{})},
 	}
 }
 

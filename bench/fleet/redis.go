@@ -59,7 +59,7 @@ func (r *redisServer) start(ctx context.Context, program string) error {
 		return err
 	}
 	r.cmd = exec.CommandContext(ctx, self, guardCommand, program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", r.dir,
-		"--save", "", "--appendonly", "no", "--enable-debug-command", "yes")
+		"--save", "", "--appendonly", "no")
 	r.cmd.Cancel, r.cmd.WaitDelay = r.end, 2*grace // a guard that is killed cannot end its program
 	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
 		return err
@@ -107,12 +107,9 @@ func (r *redisServer) end() error {
 	return nil
 }
 
-// freeze keeps the server from doing anything; what it was sent meanwhile it
-// does afterwards.
+// freeze lets the server take what it is sent and answer nothing.
 func (r *redisServer) freeze(ctx context.Context, d time.Duration) error {
-	client := redis.NewClient(&redis.Options{Addr: r.addr, ReadTimeout: d + grace, MaxRetries: -1})
-	err := client.Do(ctx, "DEBUG", "SLEEP", d.Seconds()).Err()
-	return errors.Join(err, client.Close())
+	return r.client.Do(ctx, "CLIENT", "PAUSE", d.Milliseconds()).Err()
 }
 
 // close ends the server and removes what it left.

@@ -48,7 +48,7 @@ func (r *row) remarks() (all []string) {
 	if r.MachineBound {
 		all = append(all, "limited by this machine")
 	}
-	if r.WorkerError != "" && isOurs(r.Policy) {
+	if r.WorkerError != "" && r.Missed != nil {
 		all = append(all, "a worker says: "+r.WorkerError)
 	}
 	return all

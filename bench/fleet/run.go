@@ -35,8 +35,9 @@ type row struct {
 	WorkerError  string  `json:"worker_error,omitempty"` // the last one
 }
 
-// run measures one policy in one scenario with n processes.
-func run(ctx context.Context, t trial, p policy, n int, seed uint64) (r row, err error) {
+// run measures one policy in one scenario with n processes, which begin when
+// ready returns.
+func run(ctx context.Context, t trial, p policy, n int, seed uint64, ready func()) (r row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a seed makes runs alike
@@ -61,16 +62,16 @@ func run(ctx context.Context, t trial, p policy, n int, seed uint64) (r row, err
 		_, _, ended := workers.collect(ctx.Done())
 		return r, errors.Join(err, ended)
 	}
+	ready()
 	r = row{Scale: t.scale, Jobs: t.Jobs, Result: quota.Result{Scenario: t.ID, Policy: p.name, Fleet: n, Runs: 1}}
-	return r, r.measure(ctx, t, api, store, workers)
+	return r, r.measure(ctx, t, api, store, workers, p.targets && t.Targets != (quota.Targets{}))
 }
 
 // measure lets the workers go and fills in what comes of it.
-func (r *row) measure(ctx context.Context, t trial, api *server, store *redisServer, workers *crew) error {
+func (r *row) measure(ctx context.Context, t trial, api *server, store *redisServer, workers *crew, judged bool) error {
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
 	meter := newMeter(watch)
-	api.begin(watch, t.Foreign > 0)
 	downtime := make(chan error, 1)
 	go func() { downtime <- storeDown(watch, t.StoreDown, store) }()
 
@@ -97,7 +98,7 @@ func (r *row) measure(ctx context.Context, t trial, api *server, store *redisSer
 	r.seen(t, api)
 	r.reported(results)
 	meter.read(r, used)
-	if t.Targets != (quota.Targets{}) && isOurs(r.Policy) {
+	if judged {
 		t.Judge(&r.Result, overHTTP)
 	}
 	return nil
@@ -112,7 +113,7 @@ func (r *row) seen(t trial, api *server) {
 	repeats := api.repeats()
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	end := api.last
+	end := api.end
 	if r.Cut {
 		end = t.Limit
 	}

@@ -22,17 +22,18 @@ const (
 
 // server is the API with a quota, over HTTP on loopback.
 type server struct {
-	base string // URL
-	http *http.Server
-	down chan struct{}
+	base    string // URL
+	http    *http.Server
+	down    chan struct{}
+	foreign bool // another tenant uses the quota
 
 	mu       sync.Mutex
-	start    time.Time // zero: the run has not begun
+	start    time.Time // when the first call came; zero: none has
+	end      float64   // when the last call came
 	law      *quota.Server
 	rng      *rand.Rand
 	statuses map[int]int    // answers by status
 	posts    map[string]int // how often a POST without a key was received and not refused, by path
-	last     float64        // when the last answer left
 }
 
 // serve starts the server of a scenario.
@@ -42,7 +43,7 @@ func serve(ctx context.Context, sc quota.Scenario, seed uint64) (*server, error)
 		return nil, err
 	}
 	s := &server{
-		base: "http://" + l.Addr().String(), down: make(chan struct{}),
+		base: "http://" + l.Addr().String(), down: make(chan struct{}), foreign: sc.Foreign > 0,
 		law: quota.NewServer(sc, rand.New(rand.NewPCG(seed, 1))), rng: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // a seed makes runs alike
 		statuses: map[int]int{}, posts: map[string]int{},
 	}
@@ -54,47 +55,51 @@ func serve(ctx context.Context, sc quota.Scenario, seed uint64) (*server, error)
 	return s, nil
 }
 
-// begin starts the time of the run, and the other tenant if there is one. It
-// ends with ctx.
-func (s *server) begin(ctx context.Context, foreign bool) {
-	s.mu.Lock()
-	s.start = time.Now()
-	s.mu.Unlock()
-	if foreign {
-		go s.tenant(ctx)
-	}
-}
-
-// tenant takes the other tenant's units. Waiting is for moments, not for
-// durations, so that late wakings do not add up.
-func (s *server) tenant(ctx context.Context) {
-	for due := 0.0; sleep(ctx, time.Until(s.start.Add(seconds(due)))) == nil; {
+// tenant takes the other tenant's units from the first call on until the server
+// is down. Waiting is for moments, not for durations, so that late wakings do
+// not add up.
+func (s *server) tenant() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for due := 0.0; ; timer.Reset(time.Until(s.start.Add(seconds(due)))) {
+		select {
+		case <-timer.C:
+		case <-s.down:
+			return
+		}
 		s.mu.Lock()
 		due += s.law.Foreign(s.now())
 		s.mu.Unlock()
 	}
 }
 
-// now is the time of the run in seconds; the caller holds the lock.
-func (s *server) now() float64 {
+// arrive notes that a call has come, and returns how long it was on its way.
+func (s *server) arrive() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.start.IsZero() {
-		return 0
+		s.start = time.Now()
+		if s.foreign {
+			go s.tenant()
+		}
 	}
-	return time.Since(s.start).Seconds()
+	return seconds(s.way())
 }
+
+// now is the time of the run in seconds: it begins with the first call. The
+// caller holds the lock.
+func (s *server) now() float64 { return time.Since(s.start).Seconds() }
 
 // way draws the time of one way; the caller holds the lock.
 func (s *server) way() float64 { return wayLeast + s.rng.ExpFloat64()*wayJitter }
 
 // ServeHTTP answers a call as the law says, after the time that it takes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	up := s.way()
-	s.mu.Unlock()
-	time.Sleep(seconds(up))
+	time.Sleep(s.arrive())
 
 	s.mu.Lock()
-	a := s.law.Serve(s.now())
+	s.end = s.now()
+	a := s.law.Serve(s.end)
 	s.statuses[a.Status]++
 	if r.Method == http.MethodPost && a.Status != http.StatusTooManyRequests && r.Header.Get("Idempotency-Key") == "" {
 		s.posts[r.URL.Path]++
@@ -114,10 +119,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(seconds(back))
 	w.WriteHeader(a.Status)
 	_, _ = io.WriteString(w, http.StatusText(a.Status)+"\n") // the client may have gone
-
-	s.mu.Lock()
-	s.last = s.now()
-	s.mu.Unlock()
 }
 
 // repeats returns how many POSTs without a key came again after they had been

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -34,6 +35,9 @@ type declared struct {
 	Burst  float64 `json:"burst"`  // of a bucket; of a window one second's worth
 	Units  float64 `json:"units"`  // of a window
 	Window float64 `json:"window"` // s; 0: a bucket
+	// OnRefused is what the API's documentation says that a refused call costs:
+	// nothing, drains or ban.
+	OnRefused string `json:"on_refused"`
 }
 
 // result is what a worker process reports at its end: a line of JSON on its
@@ -63,6 +67,7 @@ func work(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(line, &o); err != nil {
 		return fmt.Errorf("order: %w", err)
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // nobody reads a hundred logs of retries
 	p, err := policyNamed(o.Policy)
 	if err != nil {
 		return err
