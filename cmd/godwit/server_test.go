@@ -163,7 +163,7 @@ func zipped(w http.ResponseWriter, _ *http.Request) {
 	_ = z.Close()
 }
 
-// flaky fails ?fail=n times for each ?id=.
+// flaky fails ?fail=n times for each ?id=, with ?after=ms by refusing.
 func (s *server) flaky(w http.ResponseWriter, r *http.Request) {
 	n, _ := strconv.Atoi(r.URL.Query().Get("fail"))
 	s.mu.Lock()
@@ -171,7 +171,12 @@ func (s *server) flaky(w http.ResponseWriter, r *http.Request) {
 	failed := s.tries[r.URL.Query().Get("id")] <= n
 	s.mu.Unlock()
 	if failed {
-		http.Error(w, "not yet", http.StatusServiceUnavailable)
+		status := http.StatusServiceUnavailable
+		if after := r.URL.Query().Get("after"); after != "" { // ms
+			w.Header().Set("Retry-After-Ms", after)
+			status = http.StatusTooManyRequests
+		}
+		http.Error(w, "not yet", status)
 		return
 	}
 	_, _ = io.WriteString(w, "done") // as above

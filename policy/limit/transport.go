@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -37,7 +39,7 @@ func Wrap(l *Limiter, c Config) (exchange.Middleware, error) {
 		return nil, nil
 	}
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &transport{next: next, limiter: l, parser: parser, credential: c.Credential, clocks: &upstream.Table[clock]{}}
+		return &transport{next: next, limiter: l, parser: parser, credential: c.Credential, shared: c.Store != nil, clocks: &upstream.Table[clock]{}}
 	}, nil
 }
 
@@ -46,6 +48,7 @@ type transport struct {
 	limiter    *Limiter
 	parser     *signal.Parser
 	credential string
+	shared     bool // the lines are those of a fleet
 	clocks     *upstream.Table[clock]
 }
 
@@ -115,7 +118,7 @@ func (t *transport) free(req *http.Request, live *exchange.Live) (*http.Response
 		return resp, nil
 	}
 	t.limiter.spoken.Store(true)
-	op := opOf(req, live.Call(), t.credential, entry.Origin)
+	op := opOf(req, live.Call(), t.credential, t.shared, entry.Origin)
 	g := Grant{t.limiter.core.Book(&op, sent)}
 	defer g.End()
 	live.Note(exchange.FactHeld)
@@ -136,7 +139,7 @@ func (t *transport) alone(incoming *http.Request) (*http.Response, error) {
 // acquire waits for the turn of an attempt.
 func (t *transport) acquire(req *http.Request, live *exchange.Live, origin string) (Grant, error) {
 	call, ctx := live.Call(), req.Context()
-	op := opOf(req, call, t.credential, origin)
+	op := opOf(req, call, t.credential, t.shared, origin)
 	op.Probe = live.Has(exchange.FactProbe)
 	core, eta, err := t.limiter.core.Enter(ctx, &op)
 	if err == nil && eta > 0 {
@@ -157,7 +160,7 @@ func (t *transport) acquire(req *http.Request, live *exchange.Live, origin strin
 }
 
 // opOf says what a request needs.
-func opOf(req *http.Request, call *exchange.Call, credential, origin string) Op {
+func opOf(req *http.Request, call *exchange.Call, credential string, shared bool, origin string) Op {
 	op := Op{
 		Origin: origin, Credential: credential, Operation: call.Operation, Method: req.Method,
 		Class: Class(call.Class), Cost: call.Cost, Deadline: call.Deadline,
@@ -168,7 +171,27 @@ func opOf(req *http.Request, call *exchange.Call, credential, origin string) Op 
 	if call.NoAuth || call.Anonymous {
 		op.Credential = ""
 	}
+	if own := ownCredential(req.Header); own != "" && !shared {
+		op.Credential = own
+	}
 	return op
+}
+
+// seed makes the names of the callers' own credentials worthless outside of this
+// process.
+var seed = maphash.MakeSeed()
+
+// ownCredential tells apart the credentials that callers set on requests
+// themselves: those of a gateway that passes them through, or of an SDK. In a
+// fleet they all pass for the client's, for what is the same in every process
+// could be guessed from a store.
+func ownCredential(h http.Header) string {
+	for _, name := range []string{"Authorization", "X-Api-Key"} {
+		if v := h[name]; len(v) > 0 && v[0] != "" {
+			return strconv.FormatUint(maphash.String(seed, v[0]), 36)
+		}
+	}
+	return ""
 }
 
 // Peek returns how long a request would wait now in the lines of l for [Wrap]
@@ -178,7 +201,7 @@ func Peek(l *Limiter, c Config, req *http.Request) time.Duration {
 		return 0
 	}
 	req, call := exchange.Begin(req)
-	return l.Peek(opOf(req, call, c.Credential, upstream.Name(req.URL)))
+	return l.Peek(opOf(req, call, c.Credential, c.Store != nil, upstream.Name(req.URL)))
 }
 
 // read returns what the answer says about quotas.

@@ -93,6 +93,7 @@ func (p *program) completeExplained(cmd *cobra.Command, args []string, word stri
 func (p *program) completeFlags(root *cobra.Command) {
 	values := map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions(forms[1:], cobra.ShellCompDirectiveNoFileComp),
+		"class":  cobra.FixedCompletions(classNames, cobra.ShellCompDirectiveNoFileComp),
 		"as":     cobra.FixedCompletions([]string{"curl"}, cobra.ShellCompDirectiveNoFileComp),
 		"auth":   cobra.FixedCompletions([]string{"bearer=env:", "basic=", "header=", "query="}, cobra.ShellCompDirectiveNoSpace),
 		"profile": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/godwit-go/godwit/internal/typo"
+	"github.com/godwit-go/godwit/policy/limit"
 )
 
 // options are the flags of all commands. A command binds the groups it obeys.
@@ -42,6 +43,8 @@ type options struct {
 	retry          int
 	retryUnsafe    bool
 	idempotencyKey string
+	rate           string
+	class          string
 
 	// output
 	print    string
@@ -111,6 +114,8 @@ func (o *options) bindFlow(f *pflag.FlagSet) {
 	f.DurationVar(&o.deadline, "deadline", 0, "limit of the whole command, a `DURATION`")
 	f.IntVar(&o.retry, "retry", 2, "at most `N` further attempts; 0 is none")
 	f.BoolVar(&o.retryUnsafe, "retry-unsafe", false, "retry although the request may be processed twice")
+	f.StringVar(&o.rate, "rate", "", "send no faster than this `RATE`, such as 10/s, beside the quotas of the definition")
+	f.StringVar(&o.class, "class", "", "patience in line: `CLASS` is interactive, normal or batch, which waits as long as it takes")
 	f.StringVar(&o.idempotencyKey, "idempotency-key", "", "send a key that makes retrying safe: auto, or a `REF`")
 }
 
@@ -127,6 +132,9 @@ func (o *options) bindOutput(f *pflag.FlagSet) {
 	f.CountVarP(&o.verbose, "verbose", "v", "show the exchange on stderr; -vv every attempt")
 	f.IntSliceVar(&o.okStatus, "ok-status", nil, "`STATUSES` that are no failure beside 2xx, such as 404,409")
 }
+
+// classNames are the values of --class.
+var classNames = []string{"interactive", "normal", "batch"}
 
 // forms are the values of --output.
 var forms = []string{"", "json", "jsonl", "yaml", "csv", "table", "raw"}
@@ -263,6 +271,8 @@ func (o *options) check() error {
 	switch {
 	case o.retry < 0 || o.retry > 999:
 		return usagef("--retry: %d is not between 0 and 999", o.retry)
+	case o.class != "" && !slices.Contains(classNames, o.class):
+		return usagef("--class: %s is none of %s", quoted(o.class), strings.Join(classNames, ", "))
 	case o.events == "-":
 		return usagef("--events: - is no file; stdout belongs to the answer").hint("/dev/stderr writes among the messages")
 	case o.redirects < 0:
@@ -285,10 +295,32 @@ func (o *options) check() error {
 	if bad := strings.Trim(o.print, "HBhbmt"); bad != "" {
 		return usagef("--print: %s holds a letter that is none of H B h b m t", quoted(o.print))
 	}
+	if err := o.checkRate(); err != nil {
+		return err
+	}
 	for _, s := range o.okStatus {
 		if s < 100 || s > 599 {
 			return usagef("--ok-status: %s is no status", strconv.Itoa(s))
 		}
+	}
+	return nil
+}
+
+// rateQuota is the name of the quota that --rate declares.
+const rateQuota = "--rate"
+
+// quota is what --rate declares: for all credentials, because it is the wish of
+// whoever types it.
+func (o *options) quota() limit.Quota {
+	return limit.Quota{Name: rateQuota, Limit: o.rate, Key: "{origin}"}
+}
+
+func (o *options) checkRate() error {
+	if o.rate == "" {
+		return nil
+	}
+	if _, err := limit.NewLimiter(limit.Config{Quotas: []limit.Quota{o.quota()}}); err != nil {
+		return usagef("--rate: %s", strings.TrimPrefix(err.Error(), "limit.quotas[0].limit: "))
 	}
 	return nil
 }

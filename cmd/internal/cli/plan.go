@@ -187,6 +187,14 @@ func (o *options) addFlow(ctx context.Context, c *plan) error {
 	if o.hasDeadline() {
 		c.options = append(c.options, godwit.Timeout(o.deadline))
 	}
+	switch o.class {
+	case "interactive":
+		c.options = append(c.options, godwit.Class(godwit.ClassInteractive))
+	case "normal":
+		c.options = append(c.options, godwit.Class(godwit.ClassNormal))
+	case "batch":
+		c.options = append(c.options, godwit.Class(godwit.ClassBatch))
+	}
 	if o.retryUnsafe {
 		c.options = append(c.options, godwit.Idempotent())
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +29,12 @@ func (o *options) configure(c *godwit.Config) ([]overlay, error) {
 	set("connect-timeout", "timeout.connect", c.Timeout.Connect == 0, o.connectTimeout.String(), func() { c.Timeout.Connect = o.connectTimeout })
 	set("deadline", "timeout.total", c.Timeout.Total == 0, o.deadline.String(), func() { c.Timeout.Total = o.deadline })
 	set("retry", "retry.attempts", c.Retry.Attempts == 0, strconv.Itoa(o.retry+1), func() { c.Retry.Attempts = o.retry + 1 })
+	set("rate", fmt.Sprintf("limit.quotas[%d].limit", len(c.Limit.Quotas)), len(c.Limit.Quotas) == 0, o.rate, func() {
+		if c.Limit.Mode == "off" { // its quotas stay out
+			c.Limit.Mode, c.Limit.Quotas = "", nil
+		}
+		c.Limit.Quotas = append(slices.Clone(c.Limit.Quotas), o.quota())
+	})
 	set("proxy", "proxy.url", c.Proxy.URL == "", o.proxy, func() { c.Proxy = transport.Proxy{URL: o.proxy} })
 	set("ca", "tls.ca", c.TLS.CA == "", o.ca, func() { c.TLS.CA = o.ca })
 	set("cert", "tls.cert", c.TLS.Cert == "", o.cert, func() { c.TLS.Cert = o.cert })

@@ -30,7 +30,7 @@ func TestFirstPositional(t *testing.T) {
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{ // where "1" does not fit
-		"timeout": "1s", "connect-timeout": "1s", "deadline": "1s", "as": "curl", "output": "json", "ok-status": "404", "print": "hb",
+		"timeout": "1s", "connect-timeout": "1s", "deadline": "1s", "as": "curl", "rate": "1/s", "class": "batch", "output": "json", "ok-status": "404", "print": "hb",
 		"raw": "false", "slurp": "false", "multipart": "false",
 	}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -26,7 +26,7 @@ type configValue struct {
 // configurable are the flags that may have a value for every call. A credential
 // is none of them: it belongs to one API.
 var configurable = []string{
-	"timeout", "connect-timeout", "deadline", "retry", "redirects", "proxy", "ca", "no-input", "quiet", "strict", "verbose",
+	"timeout", "connect-timeout", "deadline", "retry", "rate", "redirects", "proxy", "ca", "no-input", "quiet", "strict", "verbose",
 }
 
 // loadUserConfig reads config.yaml; without one, nothing is set.

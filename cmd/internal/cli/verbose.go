@@ -45,10 +45,13 @@ func (w *watcher) line(format string, args ...any) {
 
 // observe receives the events of the call.
 func (w *watcher) observe(_ context.Context, e exchange.Event) {
+	policy, what, _ := strings.Cut(e.Name, ".")
 	switch {
-	case e.Name == exchange.EventRetryWait && (w.level > 0 || w.waits && e.Delay >= showWaits):
-		w.line("* retry: waiting %v: %s", round(e.Delay), e.Reason)
+	case what == "wait" && (w.level > 0 || w.waits && e.Delay >= showWaits):
+		w.line("* %s: %s", policy, waitText(e))
 	case w.level < 1:
+	case e.Name == exchange.EventLimitFrozen:
+		w.line("* limit: holding calls back for %v: %s", round(e.Delay), e.Reason)
 	case e.Name == exchange.EventRedirect:
 		w.line("* redirect: %d to %s", e.Status, e.URL())
 	case w.level < 2:
@@ -61,6 +64,18 @@ func (w *watcher) observe(_ context.Context, e exchange.Event) {
 	case e.Reason != "":
 		w.line("* %s: %s", e.Name, e.Reason)
 	}
+}
+
+// waitText says for how long and why a call waits.
+func waitText(e exchange.Event) string {
+	why := e.Reason
+	switch {
+	case e.Name == exchange.EventRetryWait && e.Delay == 0:
+		return why // back to the line
+	case e.Name == exchange.EventLimitWait:
+		why = "for its turn"
+	}
+	return fmt.Sprintf("waiting %v: %s", round(e.Delay), why)
 }
 
 // attemptText says in one line how an attempt ended.
