@@ -35,7 +35,7 @@ var layers = []layer{
 	{folder: "transport", imports: []string{"exchange", "internal", "secret"}, tests: []string{"transport", "godwittest"}},
 	// A policy imports itself (its own subfolders) but no other policy: see sameOnly.
 	{folder: "policy", imports: []string{"exchange", "internal", "secret"}, tests: []string{"policy", "godwittest", "transport"}},
-	{folder: "store", imports: []string{"store", "policy", "exchange", "internal/line"}, tests: []string{"internal/redistest"}},
+	{folder: "store", imports: []string{"store", "policy", "exchange", "secret", "transport", "internal/line"}, tests: []string{"internal/redistest"}},
 	{folder: "godwittest", imports: []string{"exchange", "internal"}, tests: []string{"godwittest", "policy", "transport", "secret", facade}},
 	{folder: facade, imports: []string{"policy", "transport", "exchange", "internal", "secret"}, tests: []string{facade, "godwittest", "definition"}},
 	{folder: "definition", imports: []string{facade, "policy", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},
@@ -52,6 +52,7 @@ var layers = []layer{
 	{folder: "cmd/internal/gateway", imports: []string{
 		"cmd/internal/gateway", facade, "definition", "exchange", "policy", "secret", "transport", "internal/redact", "internal/origin",
 	}, tests: []string{"godwittest"}},
+	{folder: "cmd/internal/driver", imports: []string{"store", "policy", "exchange"}, tests: []string{"godwittest", "secret", "transport", "internal/redistest", "internal/line"}},
 	// The demonstration drives the built program from outside.
 	{folder: "cmd/internal/demo", tests: []string{"cmd/internal/demo", "cmd/internal/cli"}},
 	{folder: "bench", imports: []string{"bench", facade, "definition", "exchange", "policy", "secret", "store", "transport", "godwittest"}},
@@ -80,6 +81,7 @@ var thirdParty = []struct {
 	{"github.com/spf13/pflag", []string{"cmd/internal/cli"}},
 	{"github.com/itchyny/gojq", []string{"cmd/internal/cli"}},
 	{"golang.org/x/term", []string{"cmd/internal/cli"}},
+	{"github.com/valkey-io/valkey-go", []string{"cmd/internal/driver"}},
 	{"github.com/rogpeppe/go-internal/testscript", []string{"cmd/godwit", "cmd/internal/cli"}},
 	{"github.com/mccutchen/go-httpbin/v2", []string{"bench"}},
 	{"github.com/hashicorp/go-retryablehttp", []string{"bench"}},

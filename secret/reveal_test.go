@@ -13,11 +13,12 @@ import (
 // mayReveal lists the files that may call Reveal, and what they do with the
 // value.
 var mayReveal = map[string]string{
-	"policy/auth/scheme.go":    "puts the credential on the request",
-	"transport/proxy.go":       "authenticates to the proxy",
-	"secret/secret.go":         "compares two secrets",
-	"cmd/internal/cli/plan.go": "reads an idempotency key that is given as a reference",
-	"definition/validate.go":   "checks that a reference can be read, and drops the value",
+	"policy/auth/scheme.go":        "puts the credential on the request",
+	"transport/proxy.go":           "authenticates to the proxy",
+	"secret/secret.go":             "compares two secrets",
+	"cmd/internal/driver/redis.go": "authenticates to the server of the shared state",
+	"cmd/internal/cli/plan.go":     "reads an idempotency key that is given as a reference",
+	"definition/validate.go":       "checks that a reference can be read, and drops the value",
 }
 
 // TestD9_FewReveal keeps the list of places that handle a secret in the clear

@@ -12,6 +12,14 @@ import (
 // system's bundle has about 250 KB.
 const maxPEM = 16 << 20
 
+// Config reads the files and returns the settings for connections that carry
+// something else than HTTP. The server's name is left to the caller if c has
+// none.
+func (c TLS) Config() (*tls.Config, error) {
+	origin, _, err := c.build()
+	return origin, err
+}
+
 // build reads the files and returns the settings for origins and for https
 // proxies. Neither has a session cache: a session that outlives a change of
 // the trusted certificates would skip verification.
