@@ -2,11 +2,10 @@ package driver
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"time"
-
-	"crypto/tls"
 
 	"github.com/valkey-io/valkey-go"
 
