@@ -299,7 +299,7 @@ func contextFailure(ctx context.Context) (kind *Kind, policy string, cause error
 	switch {
 	case !errors.Is(cause, ctx.Err()):
 		cause = &contextError{own: ctx.Err(), cause: cause}
-	case cause == context.DeadlineExceeded: //nolint:errorlint // it alone says too little
+	case cause == context.DeadlineExceeded: // it alone says too little
 		cause = fmt.Errorf("the caller's deadline has passed: %w", cause)
 	}
 	return kind, "", cause

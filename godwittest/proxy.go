@@ -1,6 +1,7 @@
 package godwittest
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -26,7 +27,7 @@ type ConnFault struct {
 func FaultProxy(tb testing.TB, backend string, fault func(number int) ConnFault) *RawServer {
 	tb.Helper()
 	return Raw(tb, func(c *Conn) {
-		server, err := net.Dial("tcp", backend)
+		server, err := new(net.Dialer).DialContext(context.WithoutCancel(tb.Context()), "tcp", backend)
 		if err != nil {
 			tb.Errorf("godwittest: the backend of the fault proxy: %v", err)
 			return

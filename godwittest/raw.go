@@ -36,7 +36,7 @@ type Conn struct {
 // closed when serve returns.
 func Raw(tb testing.TB, serve func(c *Conn)) *RawServer {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("godwittest: %v", err)
 	}

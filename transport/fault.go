@@ -81,7 +81,7 @@ func (c *client) classify(live *exchange.Live, err error) *fault {
 		}
 		return f
 	}
-	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() && err != context.DeadlineExceeded { //nolint:errorlint // net/http's own timeouts claim to be it
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() && err != context.DeadlineExceeded { // net/http's own timeouts claim to be it
 		return c.timeout(live, err)
 	}
 	return &fault{kind: c.answerKind(live, err), err: plain(err)}

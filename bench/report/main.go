@@ -81,7 +81,7 @@ func serve(ctx context.Context) error {
 	go func() {
 		// The parent holds the other end: it is gone when reading ends.
 		bufio.NewScanner(os.Stdin).Scan()
-		server.Close() //nolint:errcheck // the process ends
+		server.Close() // the process ends
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

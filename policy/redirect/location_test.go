@@ -62,7 +62,7 @@ func TestRD9_RD11_Resolve(t *testing.T) {
 				t.Fatal(err)
 			}
 			to, err := resolve(b, c.loc)
-			got := ""
+			var got string
 			if err != nil {
 				got = err.Error()
 			} else {

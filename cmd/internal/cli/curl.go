@@ -245,7 +245,7 @@ func (c *plan) curlForm() []string {
 	quote := func(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
 	var args []string
 	for _, i := range c.body.items {
-		value := ""
+		var value string
 		switch {
 		case i.Kind == item.File:
 			value = "@" + quote(i.Value)

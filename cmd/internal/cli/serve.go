@@ -63,7 +63,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 	if len(listen) > 0 {
 		settings.Listen = listen
 	}
-	listeners, err := openListeners(settings.Listen)
+	listeners, err := openListeners(cmd.Context(), settings.Listen)
 	if err != nil {
 		return err
 	}
@@ -156,10 +156,10 @@ func servedHosts(settings definition.Gateway, listeners []net.Listener) []string
 }
 
 // openListeners listens on all addresses or on none.
-func openListeners(addresses []string) ([]net.Listener, error) {
+func openListeners(ctx context.Context, addresses []string) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
-		l, err := net.Listen("tcp", address)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
 			closeAll(listeners)
 			return nil, failuref(exitFailure, "listen on %s: %w", quoted(address), plainListen(err)).
