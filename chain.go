@@ -29,6 +29,7 @@ var chainOrder = []link{
 	{"cookie", func(c *Config, _ *flow) (exchange.Middleware, error) { return cookie.New(c.Cookie) }},
 	{"timeout (total)", func(c *Config, _ *flow) (exchange.Middleware, error) { return timeout.New(c.Timeout) }},
 	{"retry", func(_ *Config, f *flow) (exchange.Middleware, error) { return f.retry.policy.Wrap, nil }},
+	{"hedge", func(_ *Config, f *flow) (exchange.Middleware, error) { return f.hedge.policy, nil }},
 	{"attempt middleware", func(c *Config, _ *flow) (exchange.Middleware, error) { return group(c.AttemptMiddleware), nil }},
 	{"breaker", func(_ *Config, f *flow) (exchange.Middleware, error) {
 		if f.breaker.policy == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/godwit-go/godwit/policy/bulkhead"
 	"github.com/godwit-go/godwit/policy/cookie"
 	"github.com/godwit-go/godwit/policy/decode"
+	"github.com/godwit-go/godwit/policy/hedge"
 	"github.com/godwit-go/godwit/policy/limit"
 	"github.com/godwit-go/godwit/policy/logging"
 	"github.com/godwit-go/godwit/policy/redirect"
@@ -61,6 +62,8 @@ type Config struct {
 	Bulkhead bulkhead.Config `yaml:"bulkhead"`
 	// Limit keeps calls within the quotas of the API.
 	Limit limit.Config `yaml:"limit"`
+	// Hedge sets when a slow request is sent a second time.
+	Hedge hedge.Config `yaml:"hedge"`
 	// Decode limits what responses may hold.
 	Decode decode.Config `yaml:"decode"`
 	// Logging sets what is logged.

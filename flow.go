@@ -13,6 +13,7 @@ import (
 	"github.com/godwit-go/godwit/policy/auth"
 	"github.com/godwit-go/godwit/policy/breaker"
 	"github.com/godwit-go/godwit/policy/bulkhead"
+	"github.com/godwit-go/godwit/policy/hedge"
 	"github.com/godwit-go/godwit/policy/limit"
 	"github.com/godwit-go/godwit/policy/retry"
 )
@@ -23,6 +24,7 @@ import (
 type flow struct {
 	retry    kept[retry.Config, *retry.Retry]
 	breaker  kept[breaker.Config, *breaker.Breaker]
+	hedge    kept[hedge.Config, exchange.Middleware]
 	bulkhead kept[bulkhead.Config, exchange.Middleware]
 	lines    kept[limit.Config, *limit.Limiter]
 
@@ -61,7 +63,24 @@ func newFlow(c *Config, parent *flow) (*flow, error) {
 	if f.bulkhead, err = keep(parent.bulkhead, h, sameBulkhead, bulkhead.New); err != nil {
 		return nil, err
 	}
-	return f, f.line(c, parent)
+	if err := f.line(c, parent); err != nil {
+		return nil, err
+	}
+	f.hedge, err = keep(parent.hedge, f.hedging(c), sameHedge, hedge.New)
+	return f, err
+}
+
+// hedging gives hedges those who know whether the upstream is well, and who pays.
+func (f *flow) hedging(c *Config) hedge.Config {
+	h := c.Hedge
+	h.Budgets = f.retry.policy
+	if f.breaker.policy != nil {
+		h.Health = f.breaker.policy
+	}
+	if f.limit != nil {
+		h.Line = f.lines.policy
+	}
+	return h
 }
 
 // line makes the lines of c. Those of the parent serve another credential too,
@@ -114,6 +133,12 @@ func sameBulkhead(a, b bulkhead.Config) bool {
 	same := identical(a.Health, b.Health)
 	a.Health, b.Health = nil, nil
 	return same && reflect.DeepEqual(a, b)
+}
+
+func sameHedge(a, b hedge.Config) bool {
+	same := identical(a.Health, b.Health) && identical(a.Line, b.Line) && identical(a.Budgets, b.Budgets)
+	a.Health, b.Health, a.Line, b.Line, a.Budgets, b.Budgets = nil, nil, nil, nil, nil, nil
+	return same && a == b
 }
 
 // sameLines leaves out the credential: lines tell credentials apart.

@@ -233,8 +233,8 @@ func TestChainOfFlow(t *testing.T) {
 	if got, want := names(nil), "retry → breaker → limit → timeout (attempt) → decode → transport"; got != want {
 		t.Errorf("by default %s\nwant %s", got, want)
 	}
-	if got, want := names(func(c *godwit.Config) { c.Bulkhead.MaxInFlight = 2 }), "retry → breaker → bulkhead → limit → timeout (attempt) → decode → transport"; got != want {
-		t.Errorf("with a bulkhead %s\nwant %s", got, want)
+	if got, want := names(func(c *godwit.Config) { c.Bulkhead.MaxInFlight, c.Hedge.After = 2, "p95" }), "retry → hedge → breaker → bulkhead → limit → timeout (attempt) → decode → transport"; got != want {
+		t.Errorf("with hedge and bulkhead %s\nwant %s", got, want)
 	}
 	if got, want := names(func(c *godwit.Config) { c.Breaker.WhenOpen, c.Limit.Mode = "off", "off" }), "retry → timeout (attempt) → decode → transport"; got != want {
 		t.Errorf("off %s\nwant %s", got, want)

@@ -40,6 +40,7 @@ type Timings struct {
 // connection tells about it. [LiveFrom] finds it inside the attempt.
 type Live struct {
 	call   *Call
+	source *http.Request // what the attempt is a copy of
 	req    *http.Request // the copy that belongs to the attempt
 	wire   *http.Request // what net/http was given
 	start  time.Time
@@ -48,11 +49,13 @@ type Live struct {
 	trace  httptrace.ClientTrace
 	watch  watchdog
 
-	conns atomic.Int32 // connections got for wire
-	over  atomic.Bool  // net/http is done with wire
-	phase atomic.Int32
-	facts atomic.Uint32
-	marks [marks]atomic.Int64 // nanoseconds after start
+	conns   atomic.Int32 // connections got for wire
+	over    atomic.Bool  // net/http is done with wire
+	phase   atomic.Int32
+	facts   atomic.Uint32
+	beside  atomic.Bool         // it runs beside another attempt and has not won
+	yielded bool                // another attempt's outcome is returned in place of its own
+	marks   [marks]atomic.Int64 // nanoseconds after start
 
 	conn     net.Conn     // the connection got last
 	written  func() int64 // write counter of the connection; nil if unknown
@@ -96,13 +99,20 @@ func LiveFrom(ctx context.Context) *Live {
 // The copy has no GetBody: whoever calls Send owns every replay, and net/http
 // must not resend by itself.
 func Send(next http.RoundTripper, req *http.Request, call *Call, wait time.Duration) (*http.Response, error) {
-	l := begin(req, call, wait)
+	l := begin(req, call, wait, false)
 	call.Emit(req, Event{Name: EventAttemptStart, Live: l, Delay: wait})
 	resp, err := next.RoundTrip(l.req)
+	if l.yielded {
+		resp, err = oneOf(resp, err)
+		if resp != nil {
+			resp.Request = req
+		}
+		return resp, err
+	}
 	return l.finish(req, resp, err)
 }
 
-func begin(req *http.Request, call *Call, wait time.Duration) *Live {
+func begin(req *http.Request, call *Call, wait time.Duration, beside bool) *Live {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	c := &attemptContext{}
 	l := &c.live
@@ -112,6 +122,8 @@ func begin(req *http.Request, call *Call, wait time.Duration) *Live {
 		l.trace.WroteRequest = l.wroteRequest
 	}
 	c.Context = httptrace.WithClientTrace(ctx, &l.trace)
+	l.beside.Store(beside)
+	l.source = req
 	l.req = req.WithContext(c)
 	l.req.GetBody = nil
 	l.req.Header = req.Header.Clone()
@@ -207,6 +219,9 @@ func (l *Live) failed(err error) error {
 	completed := *own
 	completed.Sent = max(completed.Sent, sent)
 	completed.Attempts = l.call.Attempts()
+	for _, a := range completed.Attempts { // one beside it may have come further
+		completed.Sent = max(completed.Sent, a.Sent)
+	}
 	return &completed
 }
 

@@ -213,14 +213,17 @@ func (c *Call) Refusals() int {
 	return c.refusals
 }
 
-// LastAttempt returns the attempt begun last, or nil.
+// LastAttempt returns the attempt begun last, or nil. Those that ran beside it
+// and have not won are passed over.
 func (c *Call) LastAttempt() *Live {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.attempts) == 0 {
-		return nil
+	for i := len(c.attempts) - 1; i >= 0; i-- {
+		if l := c.attempts[i]; !l.beside.Load() {
+			return l
+		}
 	}
-	return c.attempts[len(c.attempts)-1]
+	return nil
 }
 
 // SetRetryAfter notes how long the last answer asks to wait before another

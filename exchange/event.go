@@ -28,6 +28,8 @@ const (
 	EventBreakerStoreLost = "breaker.store_lost" // the store that a fleet shares does not answer; Cause says why
 	EventBreakerStoreBack = "breaker.store_back" // it answers again
 	EventBulkheadWait     = "bulkhead.wait"      // a wait for a slot begins
+	EventHedgeSent        = "hedge.sent"         // no answer after a while: the request is sent a second time; Delay is how long that was
+	EventHedgeWon         = "hedge.won"          // the second send was answered first
 	EventLimitWait        = "limit.wait"         // a wait for a place in the line begins
 	EventLimitRefused     = "limit.refused"      // the server refused the call for want of quota; Delay is what it asks to wait
 	EventLimitFrozen      = "limit.frozen"       // a line is held back; Delay is for how long

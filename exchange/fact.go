@@ -20,8 +20,8 @@ const (
 	// wanted. Set by limit.
 	FactFinal
 	// FactFree: the attempt is not charged to the attempts that the call has: it
-	// was refused and goes back to its line, or it was the failed probe of a
-	// patient call. Set by retry.
+	// was refused and goes back to its line, it was the failed probe of a patient
+	// call, or it ran beside another one. Set by retry and [Beside].
 	FactFree
 )
 
