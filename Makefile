@@ -16,7 +16,7 @@ ifneq ($(CC_FOUND),)
 RACE := -race
 endif
 
-.PHONY: help build run test check fmt bench bench-fleet fuzz deps clean
+.PHONY: help build run shop test check fmt bench bench-fleet fuzz deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,10 @@ build: ## build the program into bin/godwit
 
 run: build ## start a small HTTP API and show godwit at work on it
 	$(GO) -C cmd run ./internal/demo -godwit ../bin/godwit
+
+shop: export SHOP_TOKEN ?= sesame
+shop: ## serve the small HTTP API of the README until Ctrl-C
+	@$(GO) -C cmd run ./internal/demo -serve 127.0.0.1:7373
 
 # The tests of bench run the program of another module, whose sources the test
 # cache does not see: they run each time. Files tagged !race hold the allocation

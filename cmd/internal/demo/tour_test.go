@@ -10,16 +10,23 @@ import (
 	_ "github.com/godwit-go/godwit/cmd/internal/cli" // what is built here: a cached result must not outlive a change of it
 )
 
-// TestTour builds the program and takes the whole tour: what make run shows.
-func TestTour(t *testing.T) {
-	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "godwit")
+// build builds the program.
+func build(t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "godwit")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../godwit").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return binary
+}
+
+// TestTour takes the whole tour: what make run shows.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
 	var shown strings.Builder
 	if err := demonstrate(t.Context(), binary, &shown); err != nil {
 		t.Errorf("%v\n%s", err, shown.String())
