@@ -126,6 +126,9 @@ func (l *line) adopt(limit, refill float64) (drifted bool) {
 		l.told = limit
 		if d := l.declared; d.model == window || d.paced {
 			inForce := Window(pick(d.q, limit), d.w)
+			if d.paced { // also one with a long window: the law called log
+				inForce = Log(inForce.q, d.w)
+			}
 			l.q, l.rate, l.burst = inForce.q, inForce.rate, inForce.burst
 		} else {
 			l.burst = pick(d.burst, limit)

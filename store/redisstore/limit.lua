@@ -18,7 +18,7 @@ local BUCKET, WINDOW, CONCURRENCY, OPEN, UNKNOWN = 0, 1, 2, 3, 4
 local NEVER = 1e300 -- stands for infinity where numbers are text
 local TINY, MAX_UNITS = 1e-6, 1e12
 local GUARD, SLACK, PACE, DRAIN_RATE = 0.060, 0.03, 0.993, 10
-local JITTER, LEAST_SHARE, SHORT_WINDOW, UPLINK = 0.030, 0.05, 10, 0.012
+local JITTER, LEAST_SHARE, UPLINK = 0.030, 0.05, 0.012
 local PROBE_LAPSE, PEER_LIFE, REPLY_LIFE = 10, 10, 20
 local FIRST_RATE, TOP_RATE, BACK_OFF, CUBIC, PROBE_BY = 1, 1e6, 0.7, 0.4, 0.01
 local VIEWS = 12
@@ -246,7 +246,7 @@ local function adopt(l, limit, refill)
     l.told = limit
     if d.model == WINDOW or d.paced then
       local q = pick(l, d.q, limit)
-      if d.w <= SHORT_WINDOW then
+      if d.paced then
         l.q, l.rate, l.burst = q, PACE * q / d.w, paced_burst(q)
       else
         l.q, l.rate, l.burst = q, q / d.w, 0
