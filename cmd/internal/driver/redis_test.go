@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -60,6 +61,50 @@ func TestRedis_Conformance(t *testing.T) {
 		t.Parallel()
 		storetest.Limit(t, func(t *testing.T) limit.Store { return redis(t, at(servers(t))) })
 	})
+}
+
+// A cluster takes every question: all keys of an origin are in one slot.
+func TestRedis_Cluster(t *testing.T) {
+	t.Parallel()
+	port, bus := freePort(t), freePort(t)
+	server := redistest.Start(t, "--bind", "127.0.0.1", "--port", port, "--cluster-port", bus, "--cluster-enabled", "yes")
+	server.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	await(t, "the cluster does not come up", func() bool {
+		return strings.Contains(server.Do("CLUSTER", "INFO").(string), "cluster_state:ok")
+	})
+	s := redis(t, redisstore.Config{URL: "redis://127.0.0.1:" + port})
+	for i := range 20 {
+		r := limit.Round{ID: "1", Process: "p", Origin: fmt.Sprintf("https://%d.example.com", i), Lines: make([]limit.Ask, 3)}
+		for j := range r.Lines {
+			r.Lines[j] = limit.Ask{Key: fmt.Sprint("quota", j), Law: line.Bucket(1, 1), Take: 1, Want: 1}
+		}
+		if _, err := s.Sync(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+		if a, err := s.Swap(t.Context(), r.Origin, nil, []byte("1"), time.Hour); err != nil || !a.Put {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+}
+
+// freePort is a port below those that the system gives out, so that nobody gets
+// it by chance.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprint("127.0.0.1:", 15000+rand.IntN(15000))
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := strings.Cut(address, ":")
+		return port
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // take takes a place with a round of this id.
