@@ -204,7 +204,7 @@ func checkLines(c *Config) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Operations)) {
 		op := c.Operations[name]
 		for _, quota := range slices.Sorted(maps.Keys(op.Cost)) {
-			if !slices.ContainsFunc(c.Limit.Quotas, func(q limit.Quota) bool { return q.Name == quota }) {
+			if !c.Limit.Has(quota) {
 				return fmt.Errorf("operations.%s.cost: there is no quota %q; limit.quotas names them", name, clip(quota))
 			}
 		}

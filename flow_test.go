@@ -164,6 +164,42 @@ func TestC2_QuotaCostAndClass(t *testing.T) {
 	})
 }
 
+// A place that only another call's end can free is not one to have at once.
+func TestC2_PeekOfWhatNobodyCanTell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := over(t, &upstream{statuses: []int{200}}, func(c *godwit.Config) {
+			c.Limit.Quotas = []limit.Quota{{Model: "concurrency", Limit: "1"}}
+		})
+		peek := func(opts ...godwit.CallOption) time.Duration {
+			wait, err := client.Peek("GET", "/x", opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return wait
+		}
+		if wait := peek(); wait != 0 {
+			t.Errorf("%v while nobody is there", wait)
+		}
+		resp, err := client.Do(t.Context(), "GET", "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wait := peek(); wait == 0 {
+			t.Error("0 while the one place is taken")
+		}
+		if wait := peek(godwit.Cost("default", 0)); wait != 0 {
+			t.Errorf("%v for a call that takes nothing", wait)
+		}
+		if err := resp.Close(); err != nil {
+			t.Error(err)
+		}
+		if wait := peek(); wait != 0 {
+			t.Errorf("%v after its end", wait)
+		}
+	})
+}
+
 func TestClassAndCostThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	u := &upstream{statuses: []int{200}}

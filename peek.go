@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
@@ -72,7 +71,7 @@ func (c *Client) costs(b *call) (map[string]float64, error) {
 	}
 	out := make(map[string]float64, len(b.costs))
 	for _, cost := range b.costs {
-		if !slices.ContainsFunc(c.config.Limit.Quotas, func(q limit.Quota) bool { return q.Name == cost.quota }) {
+		if !c.config.Limit.Has(cost.quota) {
 			return nil, fmt.Errorf("Cost: there is no quota %q; limit.quotas names them", clip(cost.quota))
 		}
 		out[cost.quota] = cost.units

@@ -99,7 +99,7 @@ var comments = [...]comment{
 	{"policy/limit.Quota.Key", "key says what has a quota of its own, out of {credential}, {operation} and {method}. The origin always has. Default {credential}."},
 	{"policy/limit.Quota.Limit", "limit is the number of units and the time for which it holds, such as 10/s, 900/m, 5000/h, 100000/d, 1200/5m; for concurrency a number alone; for unknown nothing."},
 	{"policy/limit.Quota.Model", "model is how the server counts: bucket (units come back steadily; default), window (counting begins anew after a fixed time), log (any span of that time counts), concurrency (calls at the same time, up to the end of the response body) or unknown (nobody knows: the rate is felt out, from one call a second on)."},
-	{"policy/limit.Quota.Name", "name is the quota's name, in events and for signals."},
+	{"policy/limit.Quota.Name", "name is the quota's name, in events, costs and signals. Default, for a quota that is alone, default."},
 	{"policy/limit.Quota.OnRefused", "on_refused is what a refused call costs: free (nothing; default), drains (it is counted) or ban (insisting is punished: every hint is obeyed to the letter, and one call finds out whether it is over)."},
 	{"policy/limit.Quota.Operations", "operations are the named calls that the quota applies to. Default: all calls."},
 	{"policy/limit.Quota.Resource", "resource is the server's name of the quota, such as GitHub's core, if it is not the name."},

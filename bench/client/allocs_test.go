@@ -6,7 +6,7 @@ import "testing"
 
 // maxExtraAllocs is what the whole default chain of a typed Get may allocate
 // above net/http and encoding/json. Raising it needs a reason.
-const maxExtraAllocs = 12
+const maxExtraAllocs = 9
 
 func TestTypedGetAllocs(t *testing.T) {
 	counts := map[string]float64{}

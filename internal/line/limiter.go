@@ -344,7 +344,9 @@ func (l *Limiter) Book(op *Op, at time.Time) Grant {
 	return Grant{p, p.gen}
 }
 
-// Peek returns how long a call would wait now. It takes nothing.
+// Peek returns how long a call would wait now; 0: it may go. It takes nothing.
+// Where nobody can tell how long it is, such as for the end of another call, it
+// is the shortest wait that there is.
 func (l *Limiter) Peek(op Op) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -352,7 +354,13 @@ func (l *Limiter) Peek(op Op) time.Duration {
 	g := l.groupOf(&op, now)
 	var costs [maxQuotas]float64
 	g.fill(&costs, &op)
-	return seconds(l.turn(g, &costs, now) - now)
+	wait := seconds(l.turn(g, &costs, now) - now)
+	for i, t := range g.lines {
+		if wait == 0 && !t.ready(costs[i]) {
+			return 1
+		}
+	}
+	return wait
 }
 
 // enter takes a place at the end of the line. eta is 0 if the call may leave at

@@ -80,7 +80,8 @@ type Config struct {
 
 // Quota is one quota of an API.
 type Quota struct {
-	// Name is the quota's name, in events and for signals.
+	// Name is the quota's name, in events, costs and signals. Default, for a quota
+	// that is alone, default.
 	Name string `yaml:"name"`
 	// Model is how the server counts: bucket (units come back steadily; default),
 	// window (counting begins anew after a fixed time), log (any span of that time
@@ -121,6 +122,16 @@ type Health interface {
 	Health(u *url.URL) float64
 }
 
+// defaultName is the name of a quota that is alone.
+const defaultName = "default"
+
+// Has reports whether there is a quota of that name.
+func (c Config) Has(name string) bool {
+	return slices.ContainsFunc(c.Quotas, func(q Quota) bool {
+		return q.Name == name || q.Name == "" && name == defaultName && len(c.Quotas) == 1
+	})
+}
+
 // options checks c and fills in the defaults.
 func (c Config) options() (o line.Options, err error) {
 	o = line.Options{MaxWait: defaultMaxWait}
@@ -156,6 +167,9 @@ func (c Config) options() (o line.Options, err error) {
 		return o, nil
 	}
 	for i, declared := range c.Quotas {
+		if len(c.Quotas) == 1 && declared.Name == "" {
+			declared.Name = defaultName
+		}
 		q, err := declared.compile(i)
 		if err != nil {
 			return o, err

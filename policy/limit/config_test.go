@@ -22,6 +22,9 @@ func TestOff(t *testing.T) {
 
 func TestGoodConfigs(t *testing.T) {
 	t.Parallel()
+	if _, err := limit.New(limit.Config{Quotas: []limit.Quota{{Limit: "5000/h"}}}); err != nil {
+		t.Errorf("a quota that is alone: %v", err)
+	}
 	for _, l := range []string{"5000/h", "10/s", "900/m", "1200/5m", "100000/d", "1_000/min", "0.5/s", "1/1m30s", "3/2d", " 10 / s ", "100/500ms"} {
 		if _, err := limit.New(limit.Config{Quotas: []limit.Quota{{Name: "core", Limit: l}}}); err != nil {
 			t.Errorf("%q: %v", l, err)
@@ -40,7 +43,7 @@ func TestBadConfigs(t *testing.T) {
 		"limit.dialect: ":                    {Dialect: "klingon"},
 		"limit.signals[0].":                  {Signals: []signal.Mapping{{Header: "X", Field: "colour"}}},
 		"limit.quotas: ":                     {Quotas: make([]limit.Quota, 17)},
-		"limit.quotas[0].name: ":             one(limit.Quota{Limit: "1/s"}),
+		"limit.quotas[1].name: missing":      {Quotas: []limit.Quota{{Name: "a", Limit: "1/s"}, {Limit: "1/s"}}},
 		"limit.quotas[1].name: ":             {Quotas: []limit.Quota{{Name: "a", Limit: "1/s"}, {Name: "a", Limit: "1/s"}}},
 		"limit.quotas[0].model: ":            one(limit.Quota{Name: "a", Limit: "1/s", Model: "sieve"}),
 		"limit.quotas[0].limit: model: unkn": one(limit.Quota{Name: "a", Limit: "1/s", Model: "unknown"}),

@@ -90,3 +90,39 @@ func ExampleWithClass() {
 	// Output:
 	// GET <nil>
 }
+
+// Two clients with other credentials stand in the same lines, where the quota
+// does not tell credentials apart.
+func ExampleWrap() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	config := limit.Config{Quotas: []limit.Quota{{Limit: "60/h", Key: "{origin}"}}}
+	lines, err := limit.NewLimiter(config)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var clients []*http.Client
+	for _, user := range []string{"ada", "grace"} {
+		config.Credential = user
+		m, err := limit.Wrap(lines, config)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		clients = append(clients, &http.Client{Transport: m(http.DefaultTransport)})
+	}
+	resp, err := clients[0].Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+	req, err := http.NewRequest("GET", server.URL, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("the other one waits a minute:", limit.Peek(lines, config, req).Round(10*time.Second))
+	// Output: the other one waits a minute: 1m0s
+}

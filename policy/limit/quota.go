@@ -17,7 +17,7 @@ func (c Quota) compile(i int) (line.Quota, error) {
 		return line.Quota{}, exchange.ConfigErrorf("limit.quotas[%d].%s: "+format, append([]any{i, field}, args...)...)
 	}
 	if c.Name == "" {
-		return bad("name", "missing, set a name such as core")
+		return bad("name", "missing, set a name such as core; only a quota that is alone needs none")
 	}
 	q := line.Quota{Name: c.Name, Unit: c.Unit, Resource: c.Resource, Operations: slices.Clone(c.Operations)}
 	if q.Unit == "" {
