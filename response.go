@@ -143,6 +143,9 @@ func (r *Response) TextAs(charset string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := r.coded(); err != nil {
+		return "", r.fail(exchange.ErrDecode, err)
+	}
 	text, err := decodeText(data, r.Header.Get("Content-Type"), charset)
 	if err != nil {
 		return "", r.fail(exchange.ErrDecode, err)
@@ -157,8 +160,20 @@ func (r *Response) JSON(v any) error {
 	if err != nil {
 		return err
 	}
+	if err := r.coded(); err != nil {
+		return r.fail(exchange.ErrDecode, err)
+	}
 	if err := unmarshalJSON(data, v, r.strict); err != nil {
 		return r.decodeError(data, err)
+	}
+	return nil
+}
+
+// coded refuses to make a value of bytes in a content coding that was left on
+// them. [Response.Bytes] has them.
+func (r *Response) coded() error {
+	if coding := exchange.Coding(r.Header); coding != "" {
+		return fmt.Errorf("the body still has the content coding %q", clip(coding))
 	}
 	return nil
 }

@@ -427,3 +427,36 @@ func TestHints(t *testing.T) {
 		t.Errorf("another origin: %v", err)
 	}
 }
+
+// LM2: bytes in a coding that was left on them are no value, even if they look
+// like one. They can be had as they came.
+func TestLM2_UnknownCodingIsNoValue(t *testing.T) {
+	t.Parallel()
+	client, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "sdch")
+		_, _ = io.WriteString(w, `{"a":1}`)
+	}, nil)
+	get := func() *godwit.Response {
+		t.Helper()
+		resp, err := client.Do(t.Context(), "GET", "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	for name, read := range map[string]func() error{
+		"typed":  func() error { _, err := godwit.Get[map[string]int](t.Context(), client, "/x"); return err },
+		"string": func() error { _, err := godwit.Get[string](t.Context(), client, "/x"); return err },
+		"JSON":   func() error { var v any; return get().JSON(&v) },
+		"text":   func() error { _, err := get().TextAs("latin1"); return err },
+	} {
+		if err := read(); !errors.Is(err, godwit.ErrDecode) || !strings.Contains(err.Error(), `content coding "sdch"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	raw, err := godwit.Get[[]byte](t.Context(), client, "/x")
+	if err != nil || string(raw) != `{"a":1}` {
+		t.Errorf("bytes: %q, %v", raw, err)
+	}
+}

@@ -125,6 +125,9 @@ func (r *Response) decodeInto(v any, assumeJSON bool) error {
 	if err := r.readInto(buf); err != nil {
 		return err
 	}
+	if err := r.coded(); err != nil {
+		return r.fail(exchange.ErrDecode, err)
+	}
 	if err := r.unmarshal(buf.Bytes(), v, assumeJSON); err != nil {
 		return r.decodeError(buf.Bytes(), err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/cmd/internal/cli/output"
+	"github.com/godwit-go/godwit/exchange"
 )
 
 // answer writes one answer in the form that the flags ask for.
@@ -121,6 +122,9 @@ func (a *answer) documents(ctx context.Context, w io.Writer) error {
 		body, lines = bytes.NewReader(record), false
 	case a.bodyless():
 		return nil
+	case exchange.Coding(a.resp.Header) != "":
+		coding := fmt.Errorf("the body still has the content coding %q", exchange.Coding(a.resp.Header))
+		return a.plan.badAnswer(a.resp, &output.SyntaxError{Err: coding})
 	}
 	f := *a.format
 	f.Array = lines && a.output == "json"
