@@ -66,6 +66,9 @@ type Live struct {
 	guard    func(net.Conn) error
 	refused  error // what guard said
 
+	gate      Gate
+	admission uint64
+
 	mu     sync.Mutex
 	record Attempt
 }

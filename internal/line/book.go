@@ -19,10 +19,11 @@ type Round struct {
 // Ask is the part of a round that is about one line. Times are durations, in
 // seconds before or after the moment of asking.
 type Ask struct {
-	Key    string  // of the line, among those of the origin
-	Law    Law     // as this process declares it
-	Health float64 // of the upstream, 0 to 1
-	Lost   bool    // the store was lost to this process until now
+	Key       string  // of the line, among those of the origin
+	Law       Law     // as this process declares it
+	Health    float64 // of the upstream, 0 to 1
+	Recovered bool    // the last time that this process asked it was 0
+	Lost      bool    // the store was lost to this process until now
 
 	// Places.
 	Take float64 // units wanted
@@ -149,7 +150,7 @@ func (b *Book) entry(now float64, a *Ask) *entry {
 
 // serve is a turn of a process at a line.
 func (l *line) serve(now float64, a *Ask) Span {
-	l.health = math.Min(1, math.Max(0, a.Health))
+	l.hear(now, math.Min(1, math.Max(0, a.Health)), a.Recovered)
 	l.advance(now)
 	if a.Take > 0 {
 		l.want = math.Max(1, a.Want)
@@ -164,12 +165,43 @@ func (l *line) serve(now float64, a *Ask) Span {
 	if a.Own != 0 {
 		l.refund(-a.Own)
 	}
+	if l.health == 0 { // what probes took comes back while nothing else leaves
+		l.released = math.Max(l.released, l.issued)
+	}
 	for i := range a.Answers {
 		l.learn(now, a.Answers[i].answer(now))
 	}
 	given := l.give(a.Take, a.Want)
 	l.advance(now) // a cold line may let one of them go
 	return given
+}
+
+// For how long the worst that a process has said of the upstream counts, in
+// seconds: others may not have noticed yet. That it has failed counts longer,
+// until one that has said so sees it come back; for a moment after that, those
+// who say that it has failed are late.
+const (
+	healthLife = 0.5
+	failedLife = 4
+	newsLife   = 3
+)
+
+// hear takes in what a process thinks of the upstream; back says that it has
+// thought it failed until now.
+func (l *line) hear(now, health float64, back bool) {
+	life := healthLife
+	if l.health == 0 {
+		life = failedLife
+	}
+	switch {
+	case l.health == 0 && back && health > 0:
+		l.backAt = now
+	case health == 0 && l.health > 0 && now-l.backAt < newsLife:
+		return
+	case health > l.health && now-l.healthAt < life:
+		return
+	}
+	l.health, l.healthAt = health, now
 }
 
 // leftUpTo notes that calls have left with the places up to a ticket.
@@ -194,8 +226,12 @@ func (l *line) give(units, want float64) Span {
 	if !(units > 0) {
 		return Span{l.tail, l.tail}
 	}
-	room := math.Max(l.released+l.rateNow()*l.Lookahead, l.released+want) - l.tail
-	s := Span{l.tail, l.tail + math.Max(0, math.Min(math.Min(units, room), MaxUnits))}
+	want = math.Max(1, want)
+	room := math.Max(0, math.Max(l.released+l.rateNow()*l.Lookahead, l.released+want)-l.tail)
+	if units > room { // whole calls: nobody can use a part of a place
+		units = math.Floor(room/want+tiny) * want
+	}
+	s := Span{l.tail, l.tail + math.Min(units, MaxUnits)}
 	l.tail = s.To
 	return s
 }
@@ -272,7 +308,7 @@ func (l *line) expires() float64 {
 // shift moves every moment that the line knows by d seconds: the clock was set.
 func (l *line) shift(d float64) {
 	for _, t := range []*float64{
-		&l.t, &l.notAfter, &l.turned, &l.lo, &l.hi, &l.probedAt, &l.frozenUntil, &l.frozenAt, &l.retryAt, &l.lastAt, &l.topAt,
+		&l.t, &l.healthAt, &l.backAt, &l.notAfter, &l.turned, &l.lo, &l.hi, &l.probedAt, &l.frozenUntil, &l.frozenAt, &l.retryAt, &l.lastAt, &l.topAt,
 	} {
 		*t += d
 	}

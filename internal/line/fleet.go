@@ -28,9 +28,12 @@ type Fleet struct {
 
 // Tuning of the exchange with the store, in seconds.
 const (
-	lease        = 0.1   // for how long a snapshot says who may leave
+	lease        = 0.1   // for how long a snapshot says who may leave, at least
+	longLease    = 1     // and at most
+	leaseUnits   = 10    // that a line may release meanwhile
 	gather       = 0.005 // for how long a queue waits for company before it asks
-	reportBy     = 0.1   // by when the store hears of an outcome
+	reportBy     = 0.1   // by when the store hears of an outcome, at least
+	lateReport   = 0.5   // and at most
 	retryLost    = 1     // between two tries of a lost store
 	beat         = 3     // between two signs of life of whoever holds a concurrency
 	recheckAfter = 0.05  // between two looks, after snapshots, at who waits in vain
@@ -139,7 +142,7 @@ func (t *tracked) due(now float64, waiting int) float64 {
 		company = gather
 	}
 	if r.pending() {
-		due = now + reportBy
+		due = now + t.paceOf(2, reportBy, lateReport)
 	}
 	queued := t.inLine()
 	if t.model == concurrency {
@@ -230,7 +233,7 @@ func (d *desk) round(now float64) (*Round, []*tracked) {
 			continue
 		}
 		d.f.l.advance(t, now)
-		if a, ok := t.ask(now, wants[t]); ok || r.lost || d.lost {
+		if a, ok := d.inquire(t, now, wants[t]); ok || r.lost || d.lost {
 			b.Lines = append(b.Lines, a)
 			about = append(about, t)
 		}
@@ -253,11 +256,18 @@ func (d *desk) knock(b *Round) (*Round, []*tracked) {
 	return b, nil
 }
 
-// ask is what there is to ask and to tell about a line; ok is false if that is
+// inquire returns what there is to ask and to tell about a line; ok is false if that is
 // nothing.
-func (t *tracked) ask(now, wanted float64) (a Ask, ok bool) {
+func (d *desk) inquire(t *tracked, now, wanted float64) (a Ask, ok bool) {
 	r := t.remote
-	a = Ask{Key: r.key, Law: t.declared, Health: t.health, Lost: r.lost}
+	a = Ask{Key: r.key, Law: t.declared, Health: d.f.l.healthOf(t), Recovered: r.failed, Lost: r.lost}
+	r.failed = a.Health <= 0
+	switch {
+	case r.failed:
+		r.knows = math.Max(r.knows, now+failedFor)
+	case now > r.knows:
+		a.Health = 1 // it would only repeat what was true once
+	}
 	for _, h := range r.answers {
 		h.Age += now - h.at
 		h.ResetFrom, h.ResetIn, h.RetryIn = h.ResetFrom-(now-h.at), h.ResetIn-(now-h.at), h.RetryIn-(now-h.at)
@@ -326,7 +336,7 @@ func (t *tracked) adopt(now float64, a *Ask, s Snapshot) {
 	epoch := t.epoch
 	t.shared, t.copied = true, true
 	t.line.restore(s.State)
-	r.offset, r.at = t.t-now, now
+	r.offset, r.at, r.health = t.t-now, now, t.health
 	if r.known && t.epoch != epoch { // another line: the old places are worth nothing
 		r.held, r.units, r.used, r.own, r.back = nil, 0, 0, 0, nil
 		r.switched = now
@@ -355,6 +365,7 @@ func (t *tracked) adopt(now float64, a *Ask, s Snapshot) {
 // or, as long as nobody may, to wait without asking again.
 func (t *tracked) serves(now float64) {
 	r := t.remote
+	lease := t.paceOf(leaseUnits, lease, longLease)
 	r.until, r.look = now+lease, now+lease
 	eta := t.when(math.Min(r.units, t.dearest())) - now
 	if r.units <= 0 {
@@ -368,6 +379,12 @@ func (t *tracked) serves(now float64) {
 		r.until = math.Inf(-1)
 		r.look = now + math.Max(lease, math.Min(math.Min(longest, math.Max(0.5, pause)), eta/2))
 	}
+}
+
+// paceOf returns how long the line takes for some units, within bounds: what
+// happens meanwhile cannot do more harm than these units.
+func (t *tracked) paceOf(units, least, most float64) float64 {
+	return math.Min(most, math.Max(least, units/math.Max(t.rate, tiny)))
 }
 
 // lose notes that the store does not answer: every line goes on by itself.

@@ -81,11 +81,14 @@ func (l *Limiter) done(p *place, out Outcome, now float64) []Notice {
 	if !p.release(false, now) {
 		p.state = holding
 	}
-	if l.waiting > 0 {
+	switch {
+	case l.waiting > 0:
 		if len(notices) > 0 {
 			l.recheck(now)
 		}
 		l.pump(now)
+	case l.fleet != nil:
+		l.fleet.call(now) // there is something to tell the store
 	}
 	return notices
 }

@@ -305,9 +305,12 @@ func (f *foreign) watch(l *line, a answer, remaining float64) {
 		return
 	}
 	full := l.model == bucket && (remaining >= l.burst-2 || f.remaining >= l.burst-2)
-	if f.at >= 0 && a.ticket > f.ticket && dt < 5 && !full {
+	if f.at >= 0 && a.ticket > f.ticket && dt < 5 {
 		taken := f.remaining - remaining - (a.ticket - f.ticket)
-		if l.model == bucket {
+		switch {
+		case full:
+			taken = 0 // what others take cannot be seen, but there is room
+		case l.model == bucket:
 			taken += dt * l.rate
 		}
 		if taken > -0.5*l.rate*dt { // else the quota was renewed in between

@@ -40,6 +40,8 @@ type Op struct {
 	Class      Class              // priority
 	Cost       map[string]float64 // units by name of the quota, where the declared cost is not right
 	Deadline   time.Time          // end of the call, besides that of the context; zero: none
+	Front      bool               // was refused in its turn: it waits before those who have had none
+	Gated      bool               // when its upstream fails it does not wait here: it is put out of the line as Unwell
 	Probe      bool               // finds out whether the upstream is back: a line that Health holds back lets it pass
 }
 
@@ -78,6 +80,7 @@ const (
 	TooLate   Why = iota // its turn would come later than it can wait
 	Exhausted            // the server wants no call for longer than a line may be frozen
 	TooDear              // it costs more than the quota ever gives
+	Unwell               // its upstream has failed while it waited
 	NoStore              // the store is lost, and nothing goes without it
 )
 
@@ -203,6 +206,7 @@ type Limiter struct {
 	free      *place  // places for reuse
 	freed     int     // how many
 	health    Health
+	sick      bool // the line looked at last is held back altogether
 }
 
 // tracked is a line and who uses it.
@@ -267,6 +271,7 @@ type place struct {
 	left       float64 // when its turn came
 	latest     float64 // its turn must not come later
 	probe      bool
+	gated      bool
 	reserved   bool
 	ready      chan struct{} // cap 1
 	called     func()        // instead of ready
@@ -375,7 +380,7 @@ func (l *Limiter) enter(ctx context.Context, op *Op, reserve bool, called func()
 	now := l.now()
 	p := l.place(l.groupOf(op, now))
 	p.group.fill(&p.costs, op)
-	p.probe, p.reserved = op.Probe, reserve
+	p.probe, p.reserved, p.gated = op.Probe, reserve, op.Gated
 	if l.waiting == 0 && !reserve || p.probe {
 		if l.fits(p, now) {
 			l.leave(p, now)
@@ -388,7 +393,7 @@ func (l *Limiter) enter(ctx context.Context, op *Op, reserve bool, called func()
 		l.recycle(p)
 		return g, 0, err
 	}
-	l.enqueue(p)
+	l.enqueue(p, op.Front)
 	l.pump(now)
 	if p.state != queued {
 		if err := l.served(p); err != nil {
@@ -420,6 +425,9 @@ func (l *Limiter) latest(op *Op, deadline time.Time, bounded bool, now float64) 
 // if it has.
 func (l *Limiter) refusal(p *place, turn, now float64) error {
 	for i, t := range p.group.lines {
+		if p.gated && !p.probe && l.health != nil && l.healthOf(t) <= 0 {
+			return refuse(Unwell, 0, "the upstream of quota %q has failed", t.quota.Name)
+		}
 		if t.stopped && p.group.key.class != Batch {
 			return refuse(NoStore, retryLost, "the store of quota %q is lost, and limit.on_store_loss says stop", t.quota.Name)
 		}

@@ -43,6 +43,8 @@ type line struct {
 	trim        float64 // the same, against refusals without any reading
 	use         foreign
 	views       views
+	healthAt    float64 // when that was last said, in a store
+	backAt      float64 // when it was last said that the upstream is back
 	readings    bool    // the server has told what remains
 	frozenUntil float64 // nothing leaves before
 	frozenAt    float64 // when the freeze began: what left earlier says nothing new
@@ -60,7 +62,7 @@ type line struct {
 func newLine(l Law, now float64) *line {
 	return &line{
 		Law: l, declared: l, t: now, health: 1, trim: 1, cold: l.model != concurrency && l.model != open && !l.Solo, solo: newSteer(0),
-		probedAt: math.Inf(-1), turned: math.Inf(-1), frozenAt: math.Inf(-1), notAfter: math.Inf(1), cap: math.Inf(1), told: l.Size(), use: foreign{at: -1},
+		probedAt: math.Inf(-1), healthAt: math.Inf(-1), backAt: math.Inf(-1), turned: math.Inf(-1), frozenAt: math.Inf(-1), notAfter: math.Inf(1), cap: math.Inf(1), told: l.Size(), use: foreign{at: -1},
 	}
 }
 

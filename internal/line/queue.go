@@ -70,9 +70,21 @@ func (l *Limiter) advance(t *tracked, now float64) {
 		t.line.advance(now)
 	}
 	if l.health != nil {
-		t.health = math.Min(1, math.Max(0, l.health.Health(t.url)))
+		t.health = l.healthOf(t)
+		l.sick = t.health <= 0
+		if t.away() && now-t.remote.at < longLease {
+			t.health = math.Min(t.health, t.remote.health) // others may have noticed first
+		}
 	}
 	t.usedAt = now
+}
+
+// healthOf returns the health of a line's upstream, as this process knows it.
+func (l *Limiter) healthOf(t *tracked) float64 {
+	if l.health == nil {
+		return 1
+	}
+	return math.Min(1, math.Max(0, l.health.Health(t.url)))
 }
 
 // passes reports whether a line lets the call leave now.
@@ -108,14 +120,15 @@ func (l *Limiter) leave(p *place, now float64) {
 	}
 }
 
-// enqueue puts a place at the end of its line; a probe goes to the front.
-func (l *Limiter) enqueue(p *place) {
+// enqueue puts a place at the end of its line, or at its front; a probe goes
+// before everybody.
+func (l *Limiter) enqueue(p *place, front bool) {
 	l.order++
 	p.order = l.order
-	if p.probe {
+	if front || p.probe {
 		p.order = 0
 	}
-	l.insert(p, p.probe)
+	l.insert(p, front || p.probe)
 }
 
 // requeue puts a place back to the front.
@@ -130,8 +143,19 @@ func (l *Limiter) insert(p *place, front bool) {
 	case g.head == nil:
 		g.head, g.tail = p, p
 		q.groups = append(q.groups, g)
-	case front:
+	case front && (p.probe || g.head.order > 0):
 		p.next, g.head.prev, g.head = g.head, p, p
+	case front: // behind those who are at the front already
+		before := g.head
+		for before.next != nil && before.next.order == 0 {
+			before = before.next
+		}
+		p.prev, p.next, before.next = before, before.next, p
+		if p.next != nil {
+			p.next.prev = p
+		} else {
+			g.tail = p
+		}
 	default:
 		p.prev, g.tail.next, g.tail = g.tail, p, p
 	}
@@ -188,7 +212,7 @@ func (l *Limiter) dequeue(p *place) {
 // pump lets everybody leave whose turn has come, and sets the timer for the
 // next turn.
 func (l *Limiter) pump(now float64) {
-	if l.waiting > 0 && now-l.checkedAt >= checkEvery {
+	if l.waiting > 0 && (now-l.checkedAt >= checkEvery || l.sick && now-l.checkedAt >= healthPoll) {
 		l.recheck(now)
 	}
 	for l.waiting > 0 && l.serve(now) {

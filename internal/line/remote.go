@@ -11,6 +11,9 @@ type remote struct {
 	known  bool    // the copy is one of the store's
 	at     float64 // when it came
 	until  float64 // for how long it says who may leave
+	health float64 // of the upstream, as the fleet has it
+	failed bool    // this process has told the fleet that it is 0
+	knows  float64 // up to when this process knows of it first hand
 	look   float64 // when it is worth while to look again, if nobody may leave by it
 
 	held  []Span  // places that no call has taken, the first ones first
@@ -39,6 +42,14 @@ type heard struct {
 	at float64 // our clock
 	Answer
 }
+
+// For how long, in seconds, a process knows the health of an upstream first hand:
+// after an answer, and after it was told that it has failed, because then it
+// asks its breaker.
+const (
+	knownFor  = 1
+	failedFor = failedLife
+)
 
 // maxHeard bounds the answers that wait for the store; the oldest give way.
 const maxHeard = 64
@@ -222,6 +233,7 @@ func (t *tracked) learn(now float64, a answer) (c change) {
 		ResetFrom: a.resetFrom - now, ResetIn: a.resetAt - now, RetryIn: a.retryAt - now,
 	}})
 	r.urgent = r.urgent || a.refused
+	r.knows = math.Max(r.knows, now+knownFor)
 	if told := a.limit; told >= 1 && r.known && math.Abs(told-t.told) > 0.5 {
 		c.drifted, t.told = true, told
 	}
@@ -253,7 +265,10 @@ func (t *tracked) settleRipe(now float64) {
 	}
 	for len(r.held) > 0 && r.held[0].From < t.released-tiny {
 		s := &r.held[0]
-		to := math.Min(s.To, t.released)
+		to := s.From + math.Floor(math.Min(s.To, t.released)-s.From+tiny) // whole units: nobody can use a part of one
+		if to <= s.From {
+			break
+		}
 		r.own -= to - s.From // as if they had left and were paid back
 		r.used = math.Max(r.used, to)
 		r.units -= to - s.From

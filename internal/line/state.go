@@ -104,6 +104,8 @@ func (l *line) code(c *coder) {
 		return // a snapshot ends here
 	}
 	c.num("last_at", &l.lastAt)
+	c.num("health_at", &l.healthAt)
+	c.num("back_at", &l.backAt)
 	c.num("foreign_est", &l.use.est)
 	c.num("foreign_at", &l.use.at)
 	c.num("foreign_remaining", &l.use.remaining)

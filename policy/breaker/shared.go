@@ -16,7 +16,7 @@ const (
 	storeTimeout = 250 * time.Millisecond // for one answer
 	storePause   = time.Second            // between two tries of a store that does not answer
 	storeUrgent  = 100 * time.Millisecond // between two reports while something is wrong
-	storeCalm    = time.Second            // and while nothing is
+	storeCalm    = 250 * time.Millisecond // and while nothing is
 	storeRefresh = 250 * time.Millisecond // age at which the record of an open breaker is read anew
 	storeTries   = 5                      // swaps before others are left to it
 )

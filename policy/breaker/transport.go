@@ -28,19 +28,51 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	entry := t.gates.Get(req.URL)
 	defer entry.Release()
 	v := visit{entry.Value, req, live}
+	if err := v.admit(t); err != nil {
+		exchange.CloseBody(req)
+		return nil, err
+	}
+	o := neutral                      // a panic beneath says nothing
+	defer func() { v.discharge(o) }() // on a panic too: a probe must not be waited for
+	resp, err := t.next.RoundTrip(req)
+	o = outcomeOf(req, live, resp, err)
+	return resp, err
+}
+
+// Readmit implements [exchange.Gate]: the attempt begins anew at the gate.
+func (t *transport) Readmit(req *http.Request) error {
+	entry := t.gates.Get(req.URL)
+	defer entry.Release()
+	v := visit{entry.Value, req, exchange.LiveFrom(req.Context())}
+	v.discharge(neutral)
+	return v.admit(t)
+}
+
+// admit lets the attempt in, or says why it may not.
+func (v visit) admit(t *transport) error {
 	tick, ok := v.quick()
 	if !ok {
 		var err error
 		if tick, err = v.enter(); err != nil {
-			exchange.CloseBody(req)
-			return nil, err
+			return err
 		}
 	}
-	o := neutral                         // a panic beneath says nothing
-	defer func() { v.settle(tick, o) }() // on a panic too: a probe must not be waited for
-	resp, err := t.next.RoundTrip(req)
-	o = outcomeOf(req, live, resp, err)
-	return resp, err
+	admission := tick.Period<<2 | 1
+	if tick.Probe {
+		admission |= 2
+	}
+	v.live.Admit(t, admission)
+	return nil
+}
+
+// discharge settles what admit has let in, once.
+func (v visit) discharge(o outcome) {
+	admission := v.live.Admission()
+	if admission&1 == 0 {
+		return
+	}
+	v.live.Admit(nil, 0)
+	v.settle(ticket{Period: admission >> 2, Probe: admission&2 != 0}, o)
 }
 
 // alone serves a chain in which nobody else makes attempts.

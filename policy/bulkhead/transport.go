@@ -38,7 +38,7 @@ func (b *bulkhead) RoundTrip(incoming *http.Request) (*http.Response, error) {
 		return nil, call.ContextError(ctx, policy, req)
 	}
 	s := slot{entry: b.gates.Get(req.URL)}
-	if err := b.take(s.entry.Value, req, call); err != nil {
+	if err := b.enter(s.entry.Value, req, call); err != nil {
 		s.entry.Release()
 		exchange.CloseBody(req)
 		return nil, err
@@ -118,6 +118,27 @@ func (b *body) end() {
 	}
 }
 
+// enter takes a slot. A call whose upstream fails while it waits asks the breaker
+// anew, and then waits anew.
+func (b *bulkhead) enter(g *gate, req *http.Request, call *exchange.Call) error {
+	for {
+		err := b.take(g, req, call)
+		live := exchange.LiveFrom(req.Context())
+		switch {
+		case !errors.Is(err, errStopped):
+			return err
+		case live == nil || !live.Gated():
+			return refuse(call, req, exchange.ErrCircuitOpen, 0, errStopped)
+		}
+		if err := live.Readmit(req); err != nil {
+			return err
+		}
+	}
+}
+
+// errStopped: the breaker opened while the call waited for a slot.
+var errStopped = errors.New("the breaker opened while the call waited for a slot")
+
 // take takes a slot for the request, which may need a wait.
 func (b *bulkhead) take(g *gate, req *http.Request, call *exchange.Call) error {
 	g.mu.Lock()
@@ -145,7 +166,7 @@ func (b *bulkhead) take(g *gate, req *http.Request, call *exchange.Call) error {
 	}
 	if b.stopped(req) {
 		g.giveUp(w)
-		return refuse(call, req, exchange.ErrCircuitOpen, 0, errors.New("the breaker opened while the call waited for a slot"))
+		return errStopped
 	}
 	return nil
 }

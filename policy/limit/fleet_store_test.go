@@ -63,6 +63,7 @@ func (s *shaky) Sync(ctx context.Context, r limit.Round) (limit.Snapshots, error
 
 func fleetOf(t *testing.T, n int, store limit.Store, change func(*limit.Config), q ...limit.Quota) []*limit.Limiter {
 	t.Helper()
+	t.Cleanup(func() { time.Sleep(2 * time.Second) }) // the last reports
 	out := make([]*limit.Limiter, n)
 	for i := range out {
 		c := limit.Config{Quotas: q, Store: store}
@@ -188,6 +189,7 @@ func TestFleetOnStoreLoss(t *testing.T) {
 func TestFleetStoreEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(2 * time.Second) })
 		s := &shaky{inner: new(limit.Memory)}
 		c := limit.Config{Quotas: []limit.Quota{{Name: "core", Limit: "10/s"}}, Store: s}
 		rt := middleware(t, c)(&script{answer: func(_ int, req *http.Request) (*http.Response, error) { return reply(req, 200, ""), nil }})

@@ -176,8 +176,11 @@ func refusalOf(err error) error {
 		return err
 	}
 	kind := exchange.ErrRateLimited
-	if r.Why == line.TooLate {
+	switch r.Why {
+	case line.TooLate:
 		kind = exchange.ErrWouldMissDeadline
+	case line.Unwell:
+		kind = exchange.ErrCircuitOpen
 	}
 	return &exchange.Error{Kind: kind, Policy: policy, RetryAfter: r.Wait, Err: r.Err}
 }

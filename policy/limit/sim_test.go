@@ -172,6 +172,7 @@ func run(t *testing.T, sc scenario, seed uint64) (used, refusals float64) {
 	}
 	wg.Wait()
 	took := s.now()
+	time.Sleep(2 * time.Second) // the last reports
 	cancel()
 	tenants.Wait()
 	s.mu.Lock()

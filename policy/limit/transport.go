@@ -140,23 +140,33 @@ func (t *transport) alone(incoming *http.Request) (*http.Response, error) {
 func (t *transport) acquire(req *http.Request, live *exchange.Live, origin string) (Grant, error) {
 	call, ctx := live.Call(), req.Context()
 	op := opOf(req, call, t.credential, t.shared, origin)
-	op.Probe = live.Has(exchange.FactProbe)
-	core, eta, err := t.limiter.core.Enter(ctx, &op)
-	if err == nil && eta > 0 {
-		call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
-		err = core.Wait(ctx)
+	op.Front, op.Gated = call.Refusals() > 0, live.Gated()
+	for {
+		op.Probe = live.Has(exchange.FactProbe)
+		core, eta, err := t.limiter.core.Enter(ctx, &op)
+		if err == nil && eta > 0 {
+			call.Emit(req, exchange.Event{Name: exchange.EventLimitWait, Live: live, Delay: eta})
+			err = core.Wait(ctx)
+		}
+		if err == nil {
+			live.Note(exchange.FactHeld)
+			return Grant{core}, nil
+		}
+		var own *exchange.Error
+		switch {
+		case !errors.As(refusal(err), &own) || ctx.Err() != nil:
+			return Grant{}, call.ContextError(ctx, policy, req)
+		case own.Kind == exchange.ErrCircuitOpen: // to the breaker again, and then to the front
+			if err := live.Readmit(req); err != nil {
+				return Grant{}, err
+			}
+			op.Front = true
+			continue
+		}
+		refused := call.NewError(own.Kind, policy, req, own.Err)
+		refused.RetryAfter = own.RetryAfter
+		return Grant{}, refused
 	}
-	if err == nil {
-		live.Note(exchange.FactHeld)
-		return Grant{core}, nil
-	}
-	var own *exchange.Error
-	if !errors.As(refusal(err), &own) || ctx.Err() != nil {
-		return Grant{}, call.ContextError(ctx, policy, req)
-	}
-	refused := call.NewError(own.Kind, policy, req, own.Err)
-	refused.RetryAfter = own.RetryAfter
-	return Grant{}, refused
 }
 
 // opOf says what a request needs.

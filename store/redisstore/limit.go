@@ -68,7 +68,7 @@ func askText(a *limit.Ask) string {
 	var t text
 	law := a.Law.Numbers()
 	t.add(law[:]...)
-	t.add(a.Health, bit(a.Lost), a.Take, a.Want, a.Used, a.Own, a.Hold, float64(len(a.Back)), float64(len(a.Answers)))
+	t.add(a.Health, bit(a.Recovered), bit(a.Lost), a.Take, a.Want, a.Used, a.Own, a.Hold, float64(len(a.Back)), float64(len(a.Answers)))
 	for _, s := range a.Back {
 		t.add(s.From, s.To)
 	}

@@ -6,7 +6,7 @@
 -- one line each.
 -- ARGV: the time, if it is not to be the server's; the process; the id of the
 -- round; and then an ask each, numbers with a space between: the law, health,
--- lost, take, want, used, own, hold, how many spans are given back and how many
+-- recovered, lost, take, want, used, own, hold, how many spans are given back and how many
 -- answers there are, and these. "-" is a number that is not given.
 -- Answers with the number of processes and then, for each line, the span given
 -- and its snapshot.
@@ -19,7 +19,7 @@ local NEVER = 1e300 -- stands for infinity where numbers are text
 local TINY, MAX_UNITS = 1e-6, 1e12
 local GUARD, SLACK, PACE, DRAIN_RATE = 0.060, 0.03, 0.993, 10
 local JITTER, LEAST_SHARE, UPLINK = 0.030, 0.05, 0.012
-local PROBE_LAPSE, PEER_LIFE, REPLY_LIFE = 10, 10, 20
+local PROBE_LAPSE, PEER_LIFE, REPLY_LIFE, HEALTH_LIFE, FAILED_LIFE, NEWS_LIFE = 10, 10, 20, 0.5, 4, 3
 local FIRST_RATE, TOP_RATE, BACK_OFF, CUBIC, PROBE_BY = 1, 1e6, 0.7, 0.4, 0.01
 local VIEWS = 12
 local VERSION = '1'
@@ -35,7 +35,7 @@ local SNAPSHOT = {
   'probing', 'probed_at', 'rate', 'burst', 'q', 'foreign', 'trim', 'readings', 'frozen_until', 'frozen_at', 'retry_at', 'strikes',
   'told', 'health', 'want', 'refused',
 }
-local REST = {'last_at', 'foreign_est', 'foreign_at', 'foreign_remaining', 'foreign_ticket', 'top', 'top_at', 'views'}
+local REST = {'last_at', 'health_at', 'back_at', 'foreign_est', 'foreign_at', 'foreign_remaining', 'foreign_ticket', 'top', 'top_at', 'views'}
 local FLAGS = {phase = true, cold = true, begun = true, readings = true}
 
 local function text(x)
@@ -98,7 +98,7 @@ local function new_line(law, now)
     model = law.model, law = law, t = now, epoch = now, issued = 0, tail = 0, released = 0, cap = huge, not_after = huge, base = 0, own = 0,
     turned = -huge, phase = false, lo = 0, hi = 0, cold = law.model ~= CONCURRENCY and law.model ~= OPEN, begun = false, probing = 0,
     probed_at = -huge, rate = law.rate, burst = law.burst, q = law.q, foreign = 0, trim = 1, readings = false, frozen_until = 0,
-    frozen_at = -huge, retry_at = 0, strikes = 0, health = 1, want = 0, refused = 0, last_at = 0, foreign_est = 0, foreign_at = -1,
+    frozen_at = -huge, retry_at = 0, strikes = 0, health = 1, health_at = -huge, back_at = -huge, want = 0, refused = 0, last_at = 0, foreign_est = 0, foreign_at = -1,
     foreign_remaining = 0, foreign_ticket = 0, top = 0, top_at = 0, views = 0, up_to = {}, seen_at = {}, holds = {},
   }
   l.told = size(l)
@@ -297,9 +297,9 @@ local function watch(l, a, remaining)
   local dt = a.sent - l.foreign_at
   if l.foreign_at >= 0 and dt <= 0.5 then return end
   local full = l.model == BUCKET and (remaining >= l.burst - 2 or l.foreign_remaining >= l.burst - 2)
-  if l.foreign_at >= 0 and a.ticket > l.foreign_ticket and dt < 5 and not full then
+  if l.foreign_at >= 0 and a.ticket > l.foreign_ticket and dt < 5 then
     local taken = l.foreign_remaining - remaining - (a.ticket - l.foreign_ticket)
-    if l.model == BUCKET then taken = taken + dt * l.rate end
+    if full then taken = 0 elseif l.model == BUCKET then taken = taken + dt * l.rate end
     if taken > -0.5 * l.rate * dt then l.foreign_est = l.foreign_est + min(1, dt / 4) * (taken / dt - l.foreign_est) end
     l.foreign = 0
     if l.foreign_est > 0.04 * l.rate then l.foreign = l.foreign_est end
@@ -363,14 +363,22 @@ end
 local function give(l, units, want)
   l.tail = max(l.tail, l.issued)
   if not (units > 0) then return l.tail, l.tail end
-  local room = max(l.released + rate_now(l) * l.law.lookahead, l.released + want) - l.tail
+  want = max(1, want)
+  local room = max(0, max(l.released + rate_now(l) * l.law.lookahead, l.released + want) - l.tail)
+  if units > room then units = floor(room / want + TINY) * want end
   local from = l.tail
-  l.tail = from + max(0, min(min(units, room), MAX_UNITS))
+  l.tail = from + min(units, MAX_UNITS)
   return from, l.tail
 end
 
 local function serve(l, now, ask)
-  l.health = min(1, max(0, ask.health))
+  local health = min(1, max(0, ask.health))
+  local life = l.health == 0 and FAILED_LIFE or HEALTH_LIFE
+  if l.health == 0 and ask.recovered and health > 0 then
+    l.health, l.health_at, l.back_at = health, now, now
+  elseif not (health == 0 and l.health > 0 and now - l.back_at < NEWS_LIFE) and (health <= l.health or now - l.health_at >= life) then
+    l.health, l.health_at = health, now
+  end
   advance(l, now)
   if ask.take > 0 then l.want = max(1, ask.want) end
   local used = min(ask.used, l.tail)
@@ -385,6 +393,7 @@ local function serve(l, now, ask)
   if ask.own ~= 0 and l.model ~= OPEN then
     l.released, l.base, l.own = l.released - ask.own, l.base - ask.own, l.own - ask.own
   end
+  if l.health == 0 then l.released = max(l.released, l.issued) end
   for _, a in ipairs(ask.answers) do learn(l, now, a) end
   local from, to = give(l, ask.take, ask.want)
   advance(l, now)
@@ -484,8 +493,8 @@ end
 local function asked(s, now)
   local list = numbers(s)
   local ask = {law = law_of(list), back = {}, answers = {}}
-  local i = fields({'health', 'lost', 'take', 'want', 'used', 'own', 'hold', 'backs', 'heard'}, list, #LAW + 1, ask)
-  ask.lost = ask.lost ~= 0
+  local i = fields({'health', 'recovered', 'lost', 'take', 'want', 'used', 'own', 'hold', 'backs', 'heard'}, list, #LAW + 1, ask)
+  ask.lost, ask.recovered = ask.lost ~= 0, ask.recovered ~= 0
   for _ = 1, ask.backs do
     local s = {}
     i = fields({'from', 'to'}, list, i, s)
