@@ -23,7 +23,7 @@ type Fleet struct {
 
 	// Exchange brings a round to the store and calls done once, from anywhere but
 	// not before it returns. It must come to an end by itself.
-	Exchange func(b *Round, done func(Snapshots, error))
+	Exchange func(r *Round, done func(Snapshots, error))
 }
 
 // Tuning of the exchange with the store, in seconds.
@@ -62,6 +62,7 @@ type desk struct {
 	due       float64 // when the next round leaves; +Inf: never
 	timer     Timer
 	processes int
+	again     bool // the round is on its way for the second time
 	lost      bool
 	unsure    *Round // the last one, which has no answer: it may have been taken
 	unsureAt  float64
@@ -305,8 +306,14 @@ func (d *desk) answered(now float64, s Snapshots, err error) {
 	if err == nil && len(s.Lines) != len(b.Lines) {
 		err = fmt.Errorf("the store answered for %d lines, asked were %d", len(s.Lines), len(b.Lines))
 	}
+	if err != nil && !d.again && !d.lost {
+		d.again = true
+		d.ask(now)
+		return
+	}
+	d.again = false
 	if err != nil {
-		if now-d.unsureAt > longest || d.lost { // its places lapse
+		if d.lost { // its places lapse
 			d.unsure, d.about = nil, nil
 		}
 		d.lose(now, err)
