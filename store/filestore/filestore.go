@@ -125,32 +125,26 @@ func (s *Store) update(ctx context.Context, origin string, f func(st *state, now
 	n := h.Sum32() % shards
 	select {
 	case s.queues[n] <- struct{}{}:
-		defer func() { <-s.queues[n] }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	leave := func() { <-s.queues[n] }
 	root, err := s.root()
 	if err != nil {
+		leave()
 		return fmt.Errorf("filestore: %w", err)
 	}
 	file := shard{s, root, fmt.Sprintf("%02d", n)}
-	defer func() {
-		if cerr := root.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("filestore: %w", cerr)
-		}
-	}()
-	return file.locked(ctx, func() error {
-		st, err := file.read()
-		if err != nil {
-			return err
-		}
-		now := st.clock(time.Now())
-		if changed, err := f(st, now); err != nil || !changed {
-			return err
-		}
-		st.forget(now)
-		return file.write(st)
-	})
+	unlock, err := file.take(ctx, leave)
+	if err != nil {
+		_ = root.Close() // it was only read
+		return fmt.Errorf("filestore: %w", err)
+	}
+	defer leave()
+	if err := errors.Join(file.change(f), unlock(), root.Close()); err != nil {
+		return fmt.Errorf("filestore: %w", err)
+	}
+	return nil
 }
 
 // damaged says once that a file cannot be read.

@@ -141,7 +141,8 @@ func TestDamaged(t *testing.T) {
 		"empty": {}, "cut": good[:len(good)-1], "no body": good[:bytes.IndexByte(good, '\n')+1], "one bit": flipped,
 		"other": []byte("SQLite format 3\x00"), "zeros": make([]byte, len(good)), "more": append(bytes.Clone(good), '\n'),
 		"not json": stateOf("{"), "null": stateOf(`{"limits":{"x":null}}`), "no book": stateOf(`{"limits":{"x":{}}}`),
-		"another book": stateOf(`{"limits":{"x":{"book":{"version":0}}}}`),
+		"another book": stateOf(`{"limits":{"x":{"version":0}}}`), "no reply": stateOf("{}\n"), "half a reply": stateOf("{}\n=o =p =1 5"),
+		"reply for ever": stateOf("{}\n=o =p =1 x {}"),
 	} {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
@@ -177,6 +178,19 @@ func TestDamaged_Large(t *testing.T) {
 		t.Error(got)
 	}
 	put(t, s, "", "2")
+}
+
+// What could not be read again is not written.
+func TestTooMuch(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	put(t, s, "", "1")
+	if _, err := s.Swap(t.Context(), origin, []byte("1"), make([]byte, maxFile), time.Hour); err == nil || !strings.Contains(err.Error(), "MiB") {
+		t.Error(err)
+	}
+	if got := get(t, s); got != "1" {
+		t.Error(got)
+	}
 }
 
 // FS1: a link does not lead a read or a write out of the folder.
@@ -260,13 +274,10 @@ func TestLock_ObeysContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tries := make(chan struct{}, 1)
+	tried := make(chan struct{})
 	s.hook = func(step string) error {
 		if step == "lock" {
-			select {
-			case tries <- struct{}{}:
-			default:
-			}
+			close(tried) // the second one does not come so far
 		}
 		return nil
 	}
@@ -277,9 +288,7 @@ func TestLock_ObeysContext(t *testing.T) {
 		_, err := s.Swap(ctx, origin, nil, nil, time.Hour)
 		first <- err
 	}()
-	for range 3 {
-		<-tries // it tries again
-	}
+	<-tried
 	go func() { // waits behind the first, for the same file
 		_, err := s.Swap(ctx, origin, nil, nil, time.Hour)
 		second <- err
@@ -291,6 +300,7 @@ func TestLock_ObeysContext(t *testing.T) {
 	if err := <-second; !errors.Is(err, gone) {
 		t.Errorf("in the queue: %v", err)
 	}
+	s.hook = func(string) error { return nil }
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,26 +1,26 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
-	"maps"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/godwit-go/godwit/internal/line"
 	"github.com/godwit-go/godwit/policy/limit"
 )
 
-// lines is what the rate limits of an origin share.
-type lines struct {
-	Book    *limit.Book      `json:"book"`
-	Replies map[string]reply `json:"replies"` // the last one to each process
-}
-
 // reply is the answer to a round, in case that it comes again: a process asks
-// for one thing at a time, and for the same until it has an answer.
+// for one thing at a time, and for the same until it has an answer. It is kept
+// as text, because it is hardly ever read.
 type reply struct {
-	ID    string          `json:"id"`
-	Until int64           `json:"until"` // nanoseconds of the store's clock
-	Reply limit.Snapshots `json:"reply"`
+	id    string
+	until int64 // nanoseconds of the store's clock
+	text  []byte
 }
 
 // replyLife is how long a reply is kept: longer than a process asks again.
@@ -30,24 +30,24 @@ const replyLife = 20 * time.Second
 func (s *Store) Sync(ctx context.Context, r limit.Round) (limit.Snapshots, error) {
 	var out limit.Snapshots
 	err := s.update(ctx, r.Origin, func(st *state, now time.Time) (bool, error) {
-		l := st.Limits[r.Origin]
-		if l == nil {
-			l = &lines{Book: limit.NewBook()}
-			st.Limits[r.Origin] = l
+		process, id := word(r.Origin)+" "+word(r.Process), word(r.ID)
+		if last, ok := st.replies[process]; ok && last.id == id {
+			if err := json.Unmarshal(last.text, &out); err == nil {
+				return false, nil
+			}
 		}
-		if last, ok := l.Replies[r.Process]; ok && last.ID == r.ID {
-			out = last.Reply
-			return false, nil
+		book := st.Limits[r.Origin]
+		if book == nil {
+			book = limit.NewBook()
+			st.Limits[r.Origin] = book
 		}
-		out = l.Book.Apply(secondsOf(now), &r)
+		out = book.Apply(secondsOf(now), &r)
 		for i := range out.Lines { // the rest of a state is of use here only
 			out.Lines[i].State = out.Lines[i].State[:line.SnapshotSize]
 		}
-		if l.Replies == nil {
-			l.Replies = make(map[string]reply)
-		}
-		l.Replies[r.Process] = reply{ID: r.ID, Until: now.Add(replyLife).UnixNano(), Reply: out}
-		return true, nil
+		text, err := json.Marshal(out)
+		st.replies[process] = reply{id: id, until: now.Add(replyLife).UnixNano(), text: text}
+		return true, err
 	})
 	if err != nil {
 		return limit.Snapshots{}, err
@@ -55,12 +55,51 @@ func (s *Store) Sync(ctx context.Context, r limit.Round) (limit.Snapshots, error
 	return out, nil
 }
 
+// word is s without spaces and line breaks, and never empty.
+func word(s string) string { return "=" + url.QueryEscape(s) }
+
 // secondsOf is a time as lines count it.
 func secondsOf(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// forget drops what is too old, and reports whether nothing is left.
-func (l *lines) forget(now time.Time) (empty bool) {
-	left := l.Book.Sweep(secondsOf(now))
-	maps.DeleteFunc(l.Replies, func(_ string, r reply) bool { return r.Until <= now.UnixNano() })
-	return left == 0 && len(l.Replies) == 0
+// rows writes the replies, a row each.
+func (s *state) rows(out []byte) []byte {
+	for process, r := range s.replies {
+		out = fmt.Appendf(out, "\n%s %s %d ", process, r.id, r.until)
+		out = append(out, r.text...)
+	}
+	return out
+}
+
+// readRows reads what rows has written.
+func (s *state) readRows(rows []byte) error {
+	for row := range bytes.SplitSeq(rows, []byte{'\n'}) {
+		part := bytes.SplitN(row, []byte{' '}, 5)
+		if len(part) != 5 {
+			return fmt.Errorf("%w: a reply of %d parts", errDamaged, len(part))
+		}
+		until, err := strconv.ParseInt(string(part[3]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		s.replies[string(part[0])+" "+string(part[1])] = reply{id: string(part[2]), until: until, text: part[4]}
+	}
+	return nil
+}
+
+// forgetLimits drops what is too old.
+func (s *state) forgetLimits(now time.Time) {
+	asking := make(map[string]bool) // origins that a process has asked about
+	for process, r := range s.replies {
+		if r.until <= now.UnixNano() {
+			delete(s.replies, process)
+			continue
+		}
+		origin, _, _ := strings.Cut(process, " ")
+		asking[origin] = true
+	}
+	for origin, book := range s.Limits {
+		if left := book.Sweep(secondsOf(now)); left == 0 && !asking[word(origin)] {
+			delete(s.Limits, origin)
+		}
+	}
 }

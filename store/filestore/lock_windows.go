@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 )
 
 // tryLock takes the lock that is the file at path, or says that it is busy. The
@@ -27,4 +28,20 @@ func tryLock(_ *os.Root, path string) (unlock func() error, err error) {
 		return nil, errBusy
 	}
 	return nil, &os.PathError{Op: "open", Path: path, Err: err}
+}
+
+// awaitLock tries again and again until it has the lock, or abandoned is closed.
+func awaitLock(root *os.Root, path string, abandoned <-chan struct{}) (unlock func() error, err error) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if unlock, err = tryLock(root, path); !errors.Is(err, errBusy) {
+			return unlock, err
+		}
+		select {
+		case <-tick.C:
+		case <-abandoned:
+			return nil, errBusy
+		}
+	}
 }

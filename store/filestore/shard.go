@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,46 +29,68 @@ func (f shard) data() string { return version + "-" + f.name + ".state" }
 func (f shard) next() string { return version + "-" + f.name + ".next" }
 func (f shard) lock() string { return version + "-" + f.name + ".lock" }
 
-// How long to wait between two tries to get the lock: a quarter of the time
-// waited, within these.
-const (
-	shortestPause = 20 * time.Microsecond
-	longestPause  = 2 * time.Millisecond
-)
+// errBusy means that another process has the lock.
+var errBusy = errors.New("locked by another process")
 
-// locked calls do while no other process has the lock. The system lets go of the
-// lock of a process that is killed.
-func (f shard) locked(ctx context.Context, do func() error) (err error) {
-	start := time.Now()
-	for {
-		if err := f.hook("lock"); err != nil {
-			return fmt.Errorf("filestore: %w", err)
+// granted is a lock, or why there is none.
+type granted struct {
+	unlock func() error
+	err    error
+}
+
+// take takes the lock, for whoever has the place in the queue that leave gives
+// up. A caller whose context ends leaves both to a goroutine that waits for the
+// lock on, because the system's wait cannot be ended: there is one of them for
+// each file at most, and it lets go of the lock at once.
+func (f shard) take(ctx context.Context, leave func()) (unlock func() error, err error) {
+	path := filepath.Join(f.dir, f.lock())
+	if err = f.hook("lock"); err == nil {
+		unlock, err = tryLock(f.root, path)
+	}
+	if !errors.Is(err, errBusy) {
+		if err != nil {
+			leave()
+			return nil, err
 		}
-		unlock, err := tryLock(f.root, filepath.Join(f.dir, f.lock()))
-		if err == nil {
-			defer func() {
-				if uerr := unlock(); err == nil && uerr != nil {
-					err = fmt.Errorf("filestore: %w", uerr)
-				}
-			}()
-			return do()
-		}
-		if !errors.Is(err, errBusy) {
-			return fmt.Errorf("filestore: %w", err)
-		}
-		pause := min(max(time.Since(start)/4, shortestPause), longestPause)
-		timer := time.NewTimer(pause/2 + rand.N(pause))
+		return unlock, nil
+	}
+	result, abandoned := make(chan granted), make(chan struct{})
+	go func() {
+		unlock, err := awaitLock(f.root, path, abandoned)
 		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		case result <- granted{unlock, err}:
+		case <-abandoned:
+			if err == nil {
+				_ = unlock() // its file is closed, whatever that says
+			}
+			leave()
 		}
+	}()
+	select {
+	case g := <-result:
+		if g.err != nil {
+			leave()
+		}
+		return g.unlock, g.err
+	case <-ctx.Done():
+		close(abandoned)
+		return nil, context.Cause(ctx)
 	}
 }
 
-// errBusy means that another process has the lock.
-var errBusy = errors.New("locked by another process")
+// change lets f change what the file holds; the lock is taken.
+func (f shard) change(do func(st *state, now time.Time) (changed bool, err error)) error {
+	st, err := f.read()
+	if err != nil {
+		return err
+	}
+	now := st.clock(time.Now())
+	if changed, err := do(st, now); err != nil || !changed {
+		return err
+	}
+	st.forget(now)
+	return f.write(st)
+}
 
 // read returns what the file holds. What is no state file counts as empty; a
 // failure to read it is one.
@@ -89,7 +110,7 @@ func (f shard) read() (*state, error) {
 		f.damaged(f.data(), err)
 		return newState(), nil
 	}
-	return nil, fmt.Errorf("filestore: %w", err)
+	return nil, err
 }
 
 func (f shard) load() ([]byte, error) {
@@ -113,13 +134,11 @@ func (f shard) load() ([]byte, error) {
 
 // write puts st in the place of what the file holds. What a process that was
 // killed has left unfinished is removed; the lock makes it ours.
-func (f shard) write(st *state) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("filestore: %w", err)
-		}
-	}()
+func (f shard) write(st *state) error {
 	raw, err := st.encode()
+	if err == nil && len(raw) > maxFile {
+		err = fmt.Errorf("the state of %s has %d bytes, more than %d MiB", f.data(), len(raw), maxFile>>20)
+	}
 	if err != nil {
 		return err
 	}

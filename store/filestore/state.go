@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"time"
+
+	"github.com/godwit-go/godwit/policy/limit"
 )
 
 // state is what one file holds, of all origins that fall into it.
@@ -16,8 +18,10 @@ type state struct {
 	Seen  int64 `json:"seen"`
 	Ahead int64 `json:"ahead,omitempty"`
 
-	Breakers map[string]kept   `json:"breakers,omitempty"` // by origin
-	Limits   map[string]*lines `json:"limits,omitempty"`   // by origin
+	Breakers map[string]kept        `json:"breakers,omitempty"` // by origin
+	Limits   map[string]*limit.Book `json:"limits,omitempty"`   // by origin
+
+	replies map[string]reply // the last one to each process, by origin and process
 }
 
 // kept is a record until it is forgotten.
@@ -27,7 +31,7 @@ type kept struct {
 }
 
 func newState() *state {
-	return &state{Breakers: make(map[string]kept), Limits: make(map[string]*lines)}
+	return &state{Breakers: make(map[string]kept), Limits: make(map[string]*limit.Book), replies: make(map[string]reply)}
 }
 
 // clock moves the store's clock on and returns it. It is never before what any
@@ -49,15 +53,12 @@ func (s *state) forget(now time.Time) {
 			delete(s.Breakers, origin)
 		}
 	}
-	for origin, l := range s.Limits {
-		if l.forget(now) {
-			delete(s.Limits, origin)
-		}
-	}
+	s.forgetLimits(now)
 }
 
 // magic begins every file; the checksum of what follows it, in hexadecimal, and
-// a line break come after it.
+// a line break come after it. Then the state as JSON in one line, and the replies
+// in one each.
 const magic = "godwit state "
 
 var errDamaged = errors.New("it is damaged, or of another form")
@@ -67,6 +68,7 @@ func (s *state) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	body = s.rows(body)
 	return append(fmt.Appendf(nil, "%s%08x\n", magic, checksum(body)), body...), nil
 }
 
@@ -75,19 +77,23 @@ func (s *state) decode(raw []byte) error {
 	if !ok || string(head) != fmt.Sprintf("%s%08x", magic, checksum(body)) {
 		return errDamaged
 	}
-	if err := json.Unmarshal(body, s); err != nil {
+	first, rows, replied := bytes.Cut(body, []byte{'\n'})
+	if err := json.Unmarshal(first, s); err != nil {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if s.Breakers == nil {
 		s.Breakers = make(map[string]kept)
 	}
 	if s.Limits == nil {
-		s.Limits = make(map[string]*lines)
+		s.Limits = make(map[string]*limit.Book)
 	}
-	for origin, l := range s.Limits {
-		if l == nil || l.Book == nil {
+	for origin, book := range s.Limits {
+		if book == nil {
 			return fmt.Errorf("%w: the limits of %.80q", errDamaged, origin)
 		}
+	}
+	if replied {
+		return s.readRows(rows)
 	}
 	return nil
 }
