@@ -74,7 +74,7 @@ func (h *history) ask(k string) limit.Ask {
 	}
 	tail := h.tail[k]
 	a := limit.Ask{
-		Key: k, Law: h.laws[k], Health: h.num(1, 1, 1, 0.5, 0.125, 0, 1.5, -1), Lost: h.chance(0.02),
+		Key: k, Law: h.laws[k], Health: h.num(1, 1, 1, 0.5, 0.125, 0, 1.5, -1), Recovered: h.chance(0.3), Lost: h.chance(0.02),
 		Take: h.num(0, 1, 1, 3, 25, 0.5, 400), Want: h.num(1, 1, 2.5, 5, 50), Used: h.num(0, tail, tail-2, tail-0.25, tail+10),
 		Own: h.num(0, 0, 0, 1, 2.5, -1, -7), Hold: h.num(0, 0, 1, 3, 7),
 	}
