@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/godwittest"
@@ -80,4 +81,50 @@ func ExampleWithClass() {
 	_, call := exchange.WithCall(ctx)
 	fmt.Println(call.Class == exchange.ClassBatch)
 	// Output: true
+}
+
+// A policy asks for the facts that its call shares. Outside a chain Begin makes
+// them.
+func ExampleBegin() {
+	counted := func(next http.RoundTripper) http.RoundTripper {
+		return exchange.RoundTripFunc(func(incoming *http.Request) (*http.Response, error) {
+			req, call := exchange.Begin(incoming)
+			if req.Context().Err() != nil {
+				exchange.CloseBody(req) // on every path
+				return nil, call.ContextError(req.Context(), "counted", req)
+			}
+			live := exchange.LiveFrom(req.Context()) // nil: not inside an attempt
+			fmt.Println(exchange.CallFrom(req.Context()) == call, live == nil)
+			return next.RoundTrip(req)
+		})
+	}
+	resp, err := exchange.Chain(godwittest.Script(godwittest.Status(204)), counted).RoundTrip(&http.Request{
+		Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: "api.example.com"}, Header: http.Header{},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.StatusCode, resp.Body.Close())
+	// Output:
+	// true true
+	// 204 <nil>
+}
+
+// A table over all kinds is tested for a row that is missing.
+func ExampleKinds() {
+	missing := 0
+	rows := map[*exchange.Kind]int{exchange.ErrNotFound: 404, exchange.ErrRateLimited: 429}
+	for _, kind := range exchange.Kinds() {
+		if _, ok := rows[kind]; !ok {
+			missing++
+		}
+	}
+	fmt.Println(missing > 0, exchange.KindOfStatus(404) == exchange.ErrNotFound)
+	// Output: true true
+}
+
+func ExampleCoding() {
+	fmt.Printf("%q\n", exchange.Coding(http.Header{"Content-Encoding": {"identity, sdch"}}))
+	// Output: "sdch"
 }
