@@ -305,46 +305,6 @@ func (l *line) expires() float64 {
 	return math.Max(l.t+keep, l.frozenUntil)
 }
 
-// shift moves every moment that the line knows by d seconds: the clock was set.
-func (l *line) shift(d float64) {
-	for _, t := range []*float64{
-		&l.t, &l.healthAt, &l.backAt, &l.notAfter, &l.turned, &l.lo, &l.hi, &l.probedAt, &l.frozenUntil, &l.frozenAt, &l.retryAt, &l.lastAt, &l.topAt,
-	} {
-		*t += d
-	}
-	if l.use.at >= 0 {
-		l.use.at += d
-	}
-	for i := range l.views.at {
-		l.views.at[i] += d
-	}
-}
-
-// Rebase puts the book right after its clock has gone back: it goes on as if no
-// time had passed since it was used last.
-func (b *Book) Rebase(now float64) {
-	last := math.Inf(-1)
-	for _, e := range b.lines {
-		last = math.Max(last, e.t)
-	}
-	for _, at := range b.peers {
-		last = math.Max(last, at)
-	}
-	if !(last > now+1) { // small steps back are no harm
-		return
-	}
-	for _, e := range b.lines {
-		e.shift(now - last)
-		for p, h := range e.holds {
-			h.at += now - last
-			e.holds[p] = h
-		}
-	}
-	for p := range b.peers {
-		b.peers[p] += now - last
-	}
-}
-
 // formatVersion is that of a book in JSON.
 const formatVersion = 1
 

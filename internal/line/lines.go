@@ -101,3 +101,48 @@ func (g *group) idle(now float64) bool {
 	}
 	return true
 }
+
+// wanted returns how many units those who wait want in each line of the fleet. A
+// call that waits for one line takes its place in another one only when its turn
+// there comes near: otherwise the fast line would release it in vain.
+func (l *Limiter) wanted(now float64) map[*tracked]float64 {
+	out := make(map[*tracked]float64)
+	several := false
+	for c := range l.queues {
+		for _, g := range l.queues[c].groups {
+			several = several || g.several()
+		}
+	}
+	if !several {
+		for c := range l.queues {
+			for _, g := range l.queues[c].groups {
+				for _, t := range g.lines {
+					if t.away() {
+						out[t] = t.inLine()
+					}
+				}
+			}
+		}
+		return out
+	}
+	l.inLine(now, func(p *place, turn float64) {
+		for i, t := range p.group.lines {
+			if t.away() && (!t.remote.known || turn-t.turnHere <= lapse) {
+				out[t] += p.costs[i]
+			}
+		}
+	})
+	return out
+}
+
+// several reports whether a call of the group waits in more than one line of the
+// fleet.
+func (g *group) several() bool {
+	n := 0
+	for _, t := range g.lines {
+		if t.away() && t.model != concurrency {
+			n++
+		}
+	}
+	return n > 1
+}
