@@ -16,7 +16,7 @@ ifneq ($(CC_FOUND),)
 RACE := -race
 endif
 
-.PHONY: help build run shop test check fmt bench bench-fleet fuzz deps clean
+.PHONY: help build run shop test check fmt bench bench-flow bench-fleet fuzz deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,10 @@ fmt: ## format every file
 
 bench: build ## measure against net/http; prints ratios
 	$(GO) -C bench run ./report -count $(COUNT)
+
+# Some minutes. FLOW takes more flags, such as FLOW="-sc AE -n 100".
+bench-flow: ## peers and godwit in every scenario of flow control, on virtual time
+	$(GO) -C bench run ./flow -o flow/results.json $(FLOW)
 
 # About two minutes. FLEET takes more flags, such as FLEET="-all -n 10,100".
 bench-fleet: ## peers and godwit as a hundred processes on one quota, over HTTP

@@ -55,7 +55,7 @@ var layers = []layer{
 	{folder: "cmd/internal/driver", imports: []string{"store", "policy", "exchange"}, tests: []string{"godwittest", "secret", "transport", "internal/redistest", "internal/line"}},
 	// The demonstration drives the built program from outside.
 	{folder: "cmd/internal/demo", tests: []string{"cmd/internal/demo", "cmd/internal/cli"}},
-	{folder: "bench", imports: []string{"bench", facade, "definition", "exchange", "policy", "secret", "store", "transport", "godwittest"}},
+	{folder: "bench", imports: []string{"bench", facade, "definition", "exchange", "policy", "secret", "store", "transport", "godwittest", "internal"}},
 }
 
 // thirdParty names who may import what from outside, by import path prefix.

@@ -9,9 +9,10 @@ import (
 type Result struct {
 	Scenario string  `json:"scenario"`
 	Policy   string  `json:"policy"`
-	Fleet    int     `json:"fleet"` // processes
-	Runs     int     `json:"runs"`  // that the figures are the mean of
-	Cut      bool    `json:"cut"`   // a run was cut off before its jobs were done
+	Fleet    int     `json:"fleet"`          // processes
+	Runs     int     `json:"runs"`           // that the figures are the mean of
+	Report   float64 `json:"report_delay_s"` // of reports to a shared store, at most
+	Cut      bool    `json:"cut"`            // a run was cut off before its jobs were done
 	Seconds  float64 `json:"seconds"`
 
 	QuotaUsedPct   float64 `json:"quota_used_pct"`
@@ -105,6 +106,46 @@ func (s *Server) outage(o Span, end float64) *Outage {
 		}
 	}
 	return out
+}
+
+// Mean returns the mean of the runs of one policy.
+func Mean(runs []Result) Result {
+	m := runs[0]
+	n := float64(len(runs))
+	mean := func(of func(*Result) *float64) {
+		sum := 0.0
+		for i := range runs {
+			sum += *of(&runs[i])
+		}
+		*of(&m) = sum / n
+	}
+	if m.Outage != nil {
+		o := *m.Outage
+		m.Outage = &o
+	}
+	mean(func(r *Result) *float64 { return &r.Seconds })
+	mean(func(r *Result) *float64 { return &r.QuotaUsedPct })
+	mean(func(r *Result) *float64 { return &r.RefusalsPer100 })
+	mean(func(r *Result) *float64 { return &r.FailedPct })
+	mean(func(r *Result) *float64 { return &r.P99Wait })
+	mean(func(r *Result) *float64 { return &r.PeakLoad })
+	mean(func(r *Result) *float64 { return &r.StoreOps })
+	m.Runs = len(runs)
+	for _, r := range runs {
+		m.Cut = m.Cut || r.Cut
+	}
+	if m.Outage == nil {
+		return m
+	}
+	mean(func(r *Result) *float64 { return &r.Outage.Load })
+	mean(func(r *Result) *float64 { return &r.Outage.RecoveryPeak })
+	mean(func(r *Result) *float64 { return &r.Outage.RecoveryTime })
+	for _, r := range runs {
+		if r.Outage.RecoveryTime < 0 {
+			m.Outage.RecoveryTime = -1
+		}
+	}
+	return m
 }
 
 // smallFleet is what a single process may fall short of the quota, in points.
