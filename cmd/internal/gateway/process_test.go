@@ -41,6 +41,7 @@ func TestProcess(t *testing.T) {
 		"1 GiB each way in 40 MiB":               testMemory,
 		"bad configurations":                     testBadConfigurations,
 		"LG1_secrets stay out of what it prints": testPrintedSecrets,
+		"LG5_so does what nobody asked for":      testUnsolicited,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -312,6 +313,45 @@ func testBadConfigurations(t *testing.T, program string) {
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), want) {
 			t.Errorf("%q: %v, want exit code 2 and %q:\n%s", args, err, want, out)
 		}
+	}
+}
+
+// testUnsolicited: net/http prints what an idle connection receives to the
+// standard logger; the program does not.
+func testUnsolicited(t *testing.T, program string) {
+	needSignals(t)
+	canary := godwittest.NewCanary(t)
+	idle, closed := make(chan struct{}), make(chan struct{})
+	upstream := godwittest.RawHTTP(t, func(c *godwittest.Conn, _ *http.Request) {
+		c.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		<-idle
+		c.Send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" + canary.Secret())
+		c.Hang() // until the other side closes it
+		close(closed)
+	})
+	p := serve(t, program, fmt.Sprintf("version: 1\napis: {up: {base_url: %q}}\n", upstream.URL()))
+	resp, err := http.Get(p.url + "/up/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if string(body) != "ok" || err != nil {
+		t.Errorf("got %q, %v", body, err)
+	}
+	close(idle)
+	<-closed
+	p.signal(os.Interrupt)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d after SIGINT", code)
+	}
+	if p.err.Len() == 0 {
+		t.Error("the record of the request is missing")
+	}
+	canary.Record("stderr", p.err.Bytes())
+	canary.Assert()
+	if strings.Contains(p.err.String(), "nsolicited") {
+		t.Errorf("it printed\n%s", p.err.String())
 	}
 }
 
