@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/internal/origin"
@@ -339,14 +340,21 @@ func sameConnections(a, b *Config) bool {
 	return reflect.DeepEqual(transportConfig(a), transportConfig(b))
 }
 
-// Close closes the idle connections unless another client shares them. Calls
+// Close closes the idle connections unless another client shares them, and tells
+// the store of shared limits, if there is one, what it has not heard yet. Calls
 // in flight end by themselves; later calls fail. A second Close does nothing.
 func (c *Client) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	c.flow.lines.policy.Flush(ctx)
 	return c.conns.release()
 }
+
+// closeTimeout bounds what Close tells a store.
+const closeTimeout = time.Second
 
 // Check reads the secrets that the client needs and reports those that cannot
 // be used, so that a missing variable shows at start. Nothing is sent. The error

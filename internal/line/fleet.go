@@ -46,6 +46,7 @@ type fleet struct {
 	Fleet
 	l     *Limiter
 	desks map[string]*desk // by origin
+	ended []chan struct{}  // whoever waits for the end of a round
 }
 
 func newFleet(l *Limiter, f Fleet) *fleet {
@@ -209,6 +210,7 @@ func (d *desk) ask(now float64) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		d.answered(l.now(), s, err)
+		d.f.wake()
 	})
 }
 

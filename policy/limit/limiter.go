@@ -37,7 +37,7 @@ type Outcome = line.Outcome
 // Limiter holds the lines of one API in this process, or the places of this
 // process in the lines of a fleet. It is safe for concurrent use. Nothing needs
 // to be closed: a timer runs while somebody waits, and a goroutine while the
-// store is asked.
+// store is asked. A process of a fleet that ends calls Flush.
 type Limiter struct {
 	core    *line.Limiter
 	lawless bool        // without quotas: nothing holds a call back until an answer does
@@ -184,6 +184,11 @@ func refusalOf(err error) error {
 	}
 	return &exchange.Error{Kind: kind, Policy: policy, RetryAfter: r.Wait, Err: r.Err}
 }
+
+// Flush tells the store what it has not heard yet, so that nobody waits for a
+// process that has ended. It returns when the store has answered, when it is
+// lost, or with ctx. Without a store it does nothing.
+func (l *Limiter) Flush(ctx context.Context) { l.core.Flush(ctx) }
 
 // Line is what a limiter knows of one line, for people.
 type Line = line.View
