@@ -38,7 +38,7 @@ var layers = []layer{
 	{folder: "store", imports: []string{"store", "policy", "exchange", "secret", "transport", "internal/line"}, tests: []string{"internal/redistest"}},
 	{folder: "godwittest", imports: []string{"exchange", "internal"}, tests: []string{"godwittest", "policy", "transport", "secret", facade}},
 	{folder: facade, imports: []string{"policy", "transport", "exchange", "internal", "secret"}, tests: []string{facade, "godwittest", "definition"}},
-	{folder: "definition", imports: []string{facade, "policy", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},
+	{folder: "definition", imports: []string{facade, "policy", "store/redisstore", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},
 	{folder: "examples", imports: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "store"}, tests: []string{"examples", "transport"}},
 	{folder: "docs", tests: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "transport"}},
 	{folder: "internal/testdata/consumer", imports: []string{facade, "definition", "policy", "exchange", "secret"}},
@@ -46,7 +46,7 @@ var layers = []layer{
 	{folder: "cmd/godwit", imports: []string{"cmd/internal/cli"}, tests: []string{"cmd/internal", "godwittest"}},
 	{folder: "cmd/internal/cli", imports: []string{
 		"cmd/internal/cli", "cmd/internal/gateway", "cmd/internal/admin", "cmd/internal/ui", "cmd/internal/driver", "cmd/internal/telemetry",
-		facade, "definition", "exchange", "policy", "secret", "transport",
+		facade, "definition", "exchange", "policy", "store", "secret", "transport",
 		"internal/jsontext", "internal/origin", "internal/redact", "internal/typo",
 	}, tests: []string{"godwittest"}},
 	{folder: "cmd/internal/gateway", imports: []string{

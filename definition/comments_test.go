@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "write generated files and golden results")
 
 // configFolders are where the structs are that a definition is decoded into.
-var configFolders = []string{".", "definition", "transport", "policy", "internal/signal"}
+var configFolders = []string{".", "definition", "transport", "policy", "store", "internal/signal"}
 
 // TestCommentsAreCurrent keeps comments_gen.go equal to the comments of the
 // Config structs. "go generate ./definition" writes it.

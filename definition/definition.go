@@ -209,6 +209,10 @@ func (d *Definition) attach(v *view, bad *mistakes) {
 		return
 	}
 	lines, breakers, err := d.stores(kind, v.name)
+	if own, ok := errors.AsType[Errors](err); ok { // such as those of the redis section
+		bad.addAll(own)
+		return
+	}
 	if err != nil {
 		v.bad(bad, "the store cannot be used: "+err.Error(), "", "limit", "store")
 		return
@@ -347,16 +351,7 @@ func (d *Definition) Gateway() (Gateway, error) {
 }
 
 func (d *Definition) readGateway(bad *mistakes) Gateway {
-	d.mu.Lock()
-	var tree *node
-	for _, f := range d.files {
-		if f.gateway != nil {
-			tree = merge(gatewayType, tree, f.gateway.convert(), fieldFlags{})
-			bad.addAll(f.gateway.bad.list)
-		}
-	}
-	d.mu.Unlock()
-	tree = merge(gatewayType, tree, d.env.gateway, fieldFlags{})
+	tree := d.section(gatewayType, func(f *file) *raw { return f.gateway }, d.env.gateway, bad)
 	var g Gateway
 	if tree == nil {
 		return g
@@ -366,4 +361,19 @@ func (d *Definition) readGateway(bad *mistakes) Gateway {
 	dec.structure(tree, reflect.ValueOf(&g).Elem(), p)
 	checkGateway(g, tree, p, d.apis, bad)
 	return g
+}
+
+// section merges what the files and the variables say about a section that is
+// not about one API; nil if that is nothing.
+func (d *Definition) section(t reflect.Type, of func(*file) *raw, env *node, bad *mistakes) *node {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var tree *node
+	for _, f := range d.files {
+		if r := of(f); r != nil {
+			tree = merge(t, tree, r.convert(), fieldFlags{})
+			bad.addAll(r.bad.list)
+		}
+	}
+	return merge(t, tree, env, fieldFlags{})
 }

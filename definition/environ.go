@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,12 +15,14 @@ import (
 const (
 	apiPrefix     = "GODWIT_API_"
 	gatewayPrefix = "GODWIT_GATEWAY_"
+	redisPrefix   = "GODWIT_REDIS_"
 )
 
 // environment is the layer that variables make.
 type environment struct {
 	apis     map[string]*node
 	gateway  *node
+	redis    *node
 	warnings []string
 }
 
@@ -27,19 +30,18 @@ type environment struct {
 // keys of maps the files use, so that a variable meets their spelling.
 func readEnvironment(environ, apis []string, written func(api string) *node, bad *mistakes) environment {
 	env := environment{apis: make(map[string]*node)}
-	var apiLeaves, gatewayLeaves []leaf
+	var apiLeaves []leaf
 	for _, pair := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(pair, "=")
 		at := place{layer: &layer{kind: inEnvironment, name: "environment " + name}}
 		if rest, ok := strings.CutPrefix(name, gatewayPrefix); ok {
-			if gatewayLeaves == nil {
-				gatewayLeaves = leavesOf(gatewayType)
-			}
-			if keys := matchVariable(gatewayLeaves, rest, servedNames(apis)); keys != nil {
-				env.gateway = insert(env.gateway, keys, value, at)
-			} else {
-				bad.at(at, nil, "no setting of the gateway has this name", variableHint(gatewayPrefix, rest, gatewayLeaves))
-			}
+			s := namespace{gatewayType, gatewayPrefix, "the gateway", servedNames(apis)}
+			env.gateway = s.insert(env.gateway, rest, value, at, bad)
+			continue
+		}
+		if rest, ok := strings.CutPrefix(name, redisPrefix); ok {
+			s := namespace{redisType, redisPrefix, "redis", nil}
+			env.redis = s.insert(env.redis, rest, value, at, bad)
 			continue
 		}
 		rest, ok := strings.CutPrefix(name, apiPrefix)
@@ -52,6 +54,25 @@ func readEnvironment(environ, apis []string, written func(api string) *node, bad
 		env.api(apiVariable{rest, value, at}, apis, apiLeaves, written, bad)
 	}
 	return env
+}
+
+// namespace is the variables of a section that is not about an API.
+type namespace struct {
+	typ    reflect.Type
+	prefix string
+	name   string
+	keys   *node // of maps in it, that are known
+}
+
+// insert returns tree with what a variable sets.
+func (s namespace) insert(tree *node, rest, value string, at place, bad *mistakes) *node {
+	leaves := leavesOf(s.typ)
+	keys := matchVariable(leaves, rest, s.keys)
+	if keys == nil {
+		bad.at(at, nil, "no setting of "+s.name+" has this name", variableHint(s.prefix, rest, leaves))
+		return tree
+	}
+	return insert(tree, keys, value, at)
 }
 
 // servedNames is a gateway section that names every API, as matchVariable wants

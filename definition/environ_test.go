@@ -85,6 +85,8 @@ func TestEnvironment_Mistakes(t *testing.T) {
 		"GODWIT_API_OTHER_AUTH_BEARER=canary":    `environment GODWIT_API_OTHER_AUTH_BEARER: apis.other.auth.bearer: a secret must be a reference`,
 		"GODWIT_API_OTHER_BASE_URL=canary":       `environment GODWIT_API_OTHER_BASE_URL: apis.other.base_url: scheme "" is neither http nor https; write it like https://api.example.com/v2`,
 		"GODWIT_GATEWAY_LISTN=127.0.0.1:80":      `environment GODWIT_GATEWAY_LISTN: no setting of the gateway has this name; did you mean GODWIT_GATEWAY_LISTEN?`,
+		"GODWIT_REDIS_ULR=redis://h":             `environment GODWIT_REDIS_ULR: no setting of redis has this name; did you mean GODWIT_REDIS_URL?`,
+		"GODWIT_REDIS_URL=canary":                `environment GODWIT_REDIS_URL: redis.url: it is no URL such as redis://127.0.0.1:6379`,
 		"GODWIT_GATEWAY_LISTEN=80":               `environment GODWIT_GATEWAY_LISTEN: gateway.listen[0]: "80" is not an address; write host:port, such as 127.0.0.1:8080`,
 	} {
 		name := write(t, "godwit.yaml", twoAPIs)

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/store/redisstore"
 )
 
 // document is a whole file, for its schema and documentation; files are read
@@ -33,6 +34,9 @@ type document struct {
 	Profiles map[string]profile `yaml:"profiles"`
 	// Gateway sets how the gateway runs.
 	Gateway Gateway `yaml:"gateway"`
+	// Redis is the Redis or Valkey server through which APIs with limit.store
+	// redis share their limits.
+	Redis redisstore.Config `yaml:"redis"`
 }
 
 // profile is a named set of changes.
@@ -47,6 +51,7 @@ var (
 	profileType  = reflect.TypeFor[profile]()
 	configType   = reflect.TypeFor[godwit.Config]()
 	gatewayType  = reflect.TypeFor[Gateway]()
+	redisType    = reflect.TypeFor[redisstore.Config]()
 )
 
 // notInDefaults are the settings that belong to one API.
@@ -57,6 +62,7 @@ type file struct {
 	layer    *layer
 	defaults *raw
 	gateway  *raw
+	redis    *raw
 	apis     map[string]*raw
 	profiles map[string]map[string]*raw
 
@@ -90,7 +96,7 @@ func (r *raw) convert() *node {
 	if n == nil {
 		return nil
 	}
-	if n.kind != mapping {
+	if n = longForm(r.section(), n); n.kind != mapping {
 		r.bad.at(n.at, r.path, "want a mapping, got "+n.what(), emptyHint(n))
 		return nil
 	}
@@ -175,6 +181,8 @@ func (f *file) sections(root *yaml.Node, bad *mistakes) {
 			f.defaults.refused = notInDefaults
 		case "gateway":
 			f.gateway = f.raw(kv, p)
+		case "redis":
+			f.redis = f.raw(kv, p)
 		case "apis":
 			f.apis = f.named(c, kv, p, "an API")
 		case "profiles":
@@ -298,8 +306,21 @@ func (f *file) parts() []*raw {
 			out = append(out, f.profiles[name][api])
 		}
 	}
-	if f.gateway != nil {
-		out = append(out, f.gateway)
+	for _, r := range []*raw{f.gateway, f.redis} {
+		if r != nil {
+			out = append(out, r)
+		}
 	}
 	return out
+}
+
+// section is the type of a part that is not about an API; nil for any other.
+func (r *raw) section() reflect.Type {
+	switch r {
+	case r.file.gateway:
+		return gatewayType
+	case r.file.redis:
+		return redisType
+	}
+	return nil
 }

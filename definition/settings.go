@@ -65,7 +65,7 @@ func visitEntry(t reflect.Type, n *node, of field, p *path, f func(visited)) {
 
 // Setting is one effective setting of an API.
 type Setting struct {
-	Path      string // below the API, such as timeout.total
+	Path      string // below the API, such as timeout.total; or redis.url and its like
 	Operation string // the operation that it belongs to; empty: none
 	Value     string // as it was written, redacted: secrets as references, ***
 	Source    string // "default", "godwit.yaml:12:5", "environment GODWIT_API_…", "flag timeout.total"
@@ -73,7 +73,7 @@ type Setting struct {
 }
 
 // Settings lists every effective setting of an API, defaults included, in the
-// order of the documentation. No value holds a secret: secrets are shown as
+// order of the documentation; and those of the section redis if the API uses it. No value holds a secret: secrets are shown as
 // references, headers and query parameters whose value came from a variable by
 // its name, and those that look like credentials as ***. An unknown API has
 // none.
@@ -83,7 +83,7 @@ func (d *Definition) Settings(name string) []Setting {
 		return nil
 	}
 	var out []Setting
-	visit(configType, v.tree, field{}, nil, func(l visited) {
+	add := func(l visited) {
 		s := Setting{Path: printable(l.path.String()), Operation: operationOf(l.path)}
 		if l.node == nil {
 			s.Value, s.Source, s.Default = defaultOf(l.field), "default", true
@@ -94,7 +94,12 @@ func (d *Definition) Settings(name string) []Setting {
 			s.Value, s.Source = v.shown(l), l.node.at.String()
 		}
 		out = append(out, s)
-	})
+	}
+	visit(configType, v.tree, field{}, nil, add)
+	if v.config.Limit.StoreKind == "redis" {
+		_, tree := d.readRedis(new(mistakes))
+		visit(redisType, tree, field{}, redisPath, add)
+	}
 	return out
 }
 
@@ -199,7 +204,7 @@ func address(s string) string {
 
 // Reference is something that a definition reaches beyond itself.
 type Reference struct {
-	Kind   string // "origin", "proxy", "host", "secret", "file" or "listen"
+	Kind   string // "origin", "proxy", "store", "host", "secret", "file" or "listen"
 	Value  string // "https://api.example.com", "env:TOKEN", "certs/ca.pem", "127.0.0.1:8080"
 	Path   string // the setting that names it
 	Source string // where it is written: FILE:LINE:COLUMN
@@ -224,9 +229,9 @@ func (d *Definition) References() []Reference {
 	defer d.mu.Unlock()
 	for _, f := range d.files {
 		for _, r := range f.parts() {
-			t := configType
-			if r == f.gateway {
-				t = gatewayType
+			t := r.section()
+			if t == nil {
+				t = configType
 			}
 			if tree := r.convert(); tree != nil {
 				visit(t, tree, field{}, r.path, add)
@@ -242,6 +247,7 @@ var reaching = []struct{ owner, name, kind string }{
 	{"Config", "origins", "origin"},
 	{"Config", "private_hosts", "host"},
 	{"Proxy", "url", "proxy"},
+	{"Config", "url", "store"}, // of redisstore
 	{"Gateway", "listen", "listen"},
 }
 

@@ -116,6 +116,7 @@ apis:
 profiles:
   evil: {apis: {a: {base_url: "https://evil.example.com", auth: {bearer: canary}}}}
 gateway: {listen: ["0.0.0.0:80"]}
+redis: {url: "rediss://cache.example.com:7000/1", username: u, password: file:redis.txt, tls: {ca: redis.pem}}
 `)
 	var got []string
 	for _, r := range d.References() {
@@ -139,6 +140,9 @@ gateway: {listen: ["0.0.0.0:80"]}
 		"file /etc/key.pem apis.a.tls.key",
 		"origin https://evil.example.com profiles.evil.apis.a.base_url",
 		"listen 0.0.0.0:80 gateway.listen[0]",
+		"store rediss://cache.example.com:7000/1 redis.url",
+		"secret file:redis.txt redis.password",
+		"file redis.pem redis.tls.ca",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

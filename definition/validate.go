@@ -2,7 +2,6 @@ package definition
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
-	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/internal/origin"
 	"github.com/godwit-go/godwit/internal/redact"
 	"github.com/godwit-go/godwit/secret"
@@ -34,15 +32,19 @@ func (d *Definition) Validate() error {
 // [Errors]; each names the reference and where it is written, never a value.
 func (d *Definition) Check(ctx context.Context) error {
 	var bad mistakes
+	try := func(l visited) {
+		if l.typ != secretType || l.node == nil {
+			return
+		}
+		if err := reveal(ctx, l); err != nil {
+			bad.add(&Error{File: l.node.at.file(), Line: l.node.at.line, Column: l.node.at.column, Path: l.path.String(), Msg: err.Error(), Err: err})
+		}
+	}
 	for _, v := range d.validate(&bad) {
-		visit(configType, v.tree, field{}, v.path, func(l visited) {
-			if l.typ != secretType || l.node == nil {
-				return
-			}
-			if err := reveal(ctx, l); err != nil {
-				bad.add(&Error{File: l.node.at.file(), Line: l.node.at.line, Column: l.node.at.column, Path: l.path.String(), Msg: err.Error(), Err: err})
-			}
-		})
+		visit(configType, v.tree, field{}, v.path, try)
+	}
+	if _, tree := d.readRedis(new(mistakes)); tree != nil {
+		visit(redisType, tree, field{}, redisPath, try)
 	}
 	return bad.err()
 }
@@ -86,6 +88,7 @@ func (d *Definition) validate(bad *mistakes) []*view {
 		}
 	}
 	d.readGateway(bad)
+	d.readRedis(bad)
 	return views
 }
 
@@ -99,8 +102,8 @@ func (d *Definition) validatePart(r *raw, bad *mistakes) {
 		return
 	}
 	dec := &decoder{bad: bad}
-	if r.path.String() == "gateway" {
-		dec.structure(tree, reflect.New(gatewayType).Elem(), r.path)
+	if t := r.section(); t != nil {
+		dec.structure(tree, reflect.New(t).Elem(), r.path)
 		return
 	}
 	v := view{tree: tree, path: r.path, at: r.name}
@@ -126,15 +129,8 @@ func (v *view) client() (*godwit.Client, *Error) {
 // explain turns an error of the facade or a policy ("timeout.connect: cannot be
 // …") into one with a place.
 func (v *view) explain(err error) *Error {
-	text, hint := err.Error(), ""
-	if e, ok := errors.AsType[*exchange.Error](err); ok {
-		hint = e.Hint
-		if e.Err != nil {
-			text = e.Err.Error()
-		}
-	}
+	text, hint := configText(err)
 	text = strings.TrimPrefix(text, fmt.Sprintf("api %q: ", v.name))
-	text = strings.TrimSuffix(text, ": "+exchange.ErrConfig.Error())
 	at, p := v.at, v.path
 	if setting, rest, ok := strings.Cut(text, ": "); ok {
 		if to, found := follow(configType, field{}, settingNames(setting)); found && to.owner != nil {
@@ -169,7 +165,12 @@ func settingNames(s string) []string {
 
 // place returns where a setting is written, or what is nearest above it.
 func (v *view) place(keys ...string) place {
-	at, n, t := v.at, v.tree, configType
+	return placeIn(configType, v.tree, v.at, keys...)
+}
+
+// placeIn is where a setting below n, of type t, is written, or what is nearest
+// above it; at is where n is.
+func placeIn(t reflect.Type, n *node, at place, keys ...string) place {
 	for _, k := range keys {
 		if n == nil {
 			break

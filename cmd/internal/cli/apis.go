@@ -14,8 +14,8 @@ import (
 )
 
 // loadDefinition reads definition files with the chosen profile.
-func (o *options) loadDefinition(paths ...string) (*definition.Definition, error) {
-	return definition.Options{Profile: o.profile}.Load(paths...)
+func (p *program) loadDefinition(o *options, paths ...string) (*definition.Definition, error) {
+	return p.sharing(o, func(d definition.Options) (*definition.Definition, error) { return d.Load(paths...) })
 }
 
 // open finds the definition that has the API: the file named by --definition
@@ -24,7 +24,7 @@ func (o *options) loadDefinition(paths ...string) (*definition.Definition, error
 // user's own definition gives a credential to.
 func (p *program) open(ctx context.Context, o *options, api string) (*definition.Definition, error) {
 	if o.definition != "" {
-		def, err := o.loadDefinition(o.definition)
+		def, err := p.loadDefinition(o, o.definition)
 		if err != nil {
 			return nil, err
 		}
@@ -36,7 +36,7 @@ func (p *program) open(ctx context.Context, o *options, api string) (*definition
 	}
 	var names []string
 	if path != "" {
-		f, err := o.loadProject(path)
+		f, err := p.loadProject(o, path)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (p *program) open(ctx context.Context, o *options, api string) (*definition
 			return f.def, p.accept(ctx, f, o)
 		}
 	}
-	def, err := o.userAPI(api)
+	def, err := p.userAPI(o, api)
 	if err != nil || def != nil {
 		return def, err
 	}
@@ -70,7 +70,7 @@ func (p *program) findProject() (string, error) {
 
 // userAPI loads apis/<name>.yaml and apis/<name>.local.yaml; nil if there is no
 // such file.
-func (o *options) userAPI(api string) (*definition.Definition, error) {
+func (p *program) userAPI(o *options, api string) (*definition.Definition, error) {
 	dir, err := configDir()
 	if err != nil {
 		return nil, nil // no home directory, no user definitions
@@ -82,7 +82,7 @@ func (o *options) userAPI(api string) (*definition.Definition, error) {
 	if len(files) == 0 || missing(files[0]) {
 		return nil, nil
 	}
-	def, err := o.loadDefinition(files...)
+	def, err := p.loadDefinition(o, files...)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (p *program) fileArgument(o *options, args []string) (string, error) {
 }
 
 func (p *program) check(cmd *cobra.Command, o *options, path string, secrets bool) error {
-	def, err := o.loadDefinition(path)
+	def, err := p.loadDefinition(o, path)
 	if err != nil {
 		return err
 	}

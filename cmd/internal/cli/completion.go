@@ -126,7 +126,7 @@ func (p *program) completionOptions(cmd *cobra.Command) *options {
 // why.
 func (p *program) trustedDefinition(o *options) *definition.Definition {
 	if o.definition != "" {
-		def, err := o.loadDefinition(o.definition)
+		def, err := p.loadDefinition(o, o.definition)
 		if err != nil {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (p *program) trustedDefinition(o *options) *definition.Definition {
 	if err != nil || path == "" {
 		return nil
 	}
-	f, err := o.loadProject(path)
+	f, err := p.loadProject(o, path)
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,13 @@ func getenv(name string) string { return os.Getenv(name) }
 // configDir is the folder of config.yaml and apis/.
 func configDir() (string, error) { return dirOf("XDG_CONFIG_HOME", "APPDATA", ".config", "config") }
 
+// limitsDir is the folder that the processes of this machine share limits and
+// breakers through.
+func limitsDir() (string, error) {
+	dir, err := stateDir()
+	return filepath.Join(dir, "limits"), err
+}
+
 // stateDir is the folder of trust.json.
 func stateDir() (string, error) {
 	return dirOf("XDG_STATE_HOME", "LOCALAPPDATA", filepath.Join(".local", "state"), "state")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/godwit-go/godwit/cmd/internal/cli/target"
+	"github.com/godwit-go/godwit/cmd/internal/driver"
 	"github.com/godwit-go/godwit/internal/typo"
 )
 
@@ -37,6 +39,8 @@ type program struct {
 	quiet      bool       // no messages but errors
 	stdinTaken bool       // an item has read it
 	opened     []*os.File // files that items name
+	stores     []*driver.Stores
+	log        *slog.Logger // of what is no call's; nil: messages for people
 }
 
 // run executes the command that args name.
@@ -47,7 +51,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 		return err
 	}
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	return errors.Join(root.ExecuteContext(ctx), p.closeStores())
 }
 
 // normalize puts the command in front, whatever flags stand before it, and get

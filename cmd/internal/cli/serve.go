@@ -51,6 +51,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 			return usagef("--listen %s: %w", quoted(address), plainListen(err)).hint("write HOST:PORT, such as 127.0.0.1:8080")
 		}
 	}
+	p.log = p.serverLog()
 	def, err := p.served(cmd.Context(), o)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 	if err != nil {
 		return err
 	}
-	config.Logger = p.serverLog()
+	config.Logger = p.log
 	g, err := gateway.New(config)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 // it is trusted.
 func (p *program) served(ctx context.Context, o *options) (*definition.Definition, error) {
 	if o.definition != "" {
-		return o.loadDefinition(o.definition)
+		return p.loadDefinition(o, o.definition)
 	}
 	path, err := p.findProject()
 	if err != nil {
@@ -95,7 +96,7 @@ func (p *program) served(ctx context.Context, o *options) (*definition.Definitio
 		return nil, failuref(exitDefinition, "there is no godwit.yaml here or above, up to the root of the repository").
 			hint("name one: godwit serve -f FILE")
 	}
-	f, err := o.loadProject(path)
+	f, err := p.loadProject(o, path)
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func TestTheQuestionOfTrustCanBeInterrupted(t *testing.T) {
 	if err := os.WriteFile(path, []byte("version: 1\napis: {a: {base_url: http://localhost}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := new(options).loadProject(path)
+	f, err := new(program).loadProject(new(options), path)
 	if err != nil {
 		t.Fatal(err)
 	}

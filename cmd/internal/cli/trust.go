@@ -24,7 +24,7 @@ func (p *program) newTrust() *cobra.Command {
 }
 
 func (p *program) trust(ctx context.Context, o *options, path string, yes bool) error {
-	f, err := o.loadProject(path)
+	f, err := p.loadProject(o, path)
 	if err != nil {
 		return err
 	}

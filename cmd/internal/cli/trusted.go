@@ -77,7 +77,7 @@ type project struct {
 }
 
 // loadProject reads a project file with the chosen profile.
-func (o *options) loadProject(path string) (*project, error) {
+func (p *program) loadProject(o *options, path string) (*project, error) {
 	f := &project{path: path}
 	var err error
 	if f.real, err = filepath.Abs(path); err == nil {
@@ -92,7 +92,10 @@ func (o *options) loadProject(path string) (*project, error) {
 	}
 	defer file.Close() // it was only read
 	hash := sha256.New()
-	if f.def, err = (definition.Options{Profile: o.profile}).Read(path, io.TeeReader(file, hash)); err != nil {
+	f.def, err = p.sharing(o, func(d definition.Options) (*definition.Definition, error) {
+		return d.Read(path, io.TeeReader(file, hash))
+	})
+	if err != nil {
 		return nil, err
 	}
 	f.sum = hex.EncodeToString(hash.Sum(nil))
@@ -166,6 +169,7 @@ func (p *program) describe(w io.Writer, f *project) {
 	for _, k := range []struct{ kind, title string }{
 		{"origin", "origins that requests and credentials go to"},
 		{"proxy", "proxies"},
+		{"store", "servers that limits are shared through"},
 		{"host", "private hosts that redirects may reach"},
 		{"secret", "secrets and variables that are read"},
 		{"file", "files that are read"},

@@ -20,7 +20,7 @@ func TestFS4_TrustIsOfWhatWasRead(t *testing.T) {
 	}
 	load := func() *project {
 		t.Helper()
-		f, err := new(options).loadProject(path)
+		f, err := new(program).loadProject(new(options), path)
 		if err != nil {
 			t.Fatal(err)
 		}
