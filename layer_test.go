@@ -43,7 +43,7 @@ var layers = []layer{
 	{folder: "docs", tests: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "transport"}},
 	{folder: "internal/testdata/consumer", imports: []string{facade, "definition", "policy", "exchange", "secret"}},
 
-	{folder: "cmd/godwit", imports: []string{"cmd/internal/cli"}, tests: []string{"cmd/internal", "godwittest"}},
+	{folder: "cmd/godwit", imports: []string{"cmd/internal/cli"}, tests: []string{"cmd/internal", "godwittest", "internal/redistest"}},
 	{folder: "cmd/internal/cli", imports: []string{
 		"cmd/internal/cli", "cmd/internal/gateway", "cmd/internal/admin", "cmd/internal/ui", "cmd/internal/driver", "cmd/internal/telemetry",
 		facade, "definition", "exchange", "policy", "store", "secret", "transport",

@@ -23,10 +23,13 @@ type server struct {
 	log   []string
 	final string
 	tries map[string]int
+
+	inside, entered int           // requests in slots, now and ever
+	together        chan struct{} // closed when the first ones are there
 }
 
 func newServer() *server {
-	s := &server{tries: make(map[string]int)}
+	s := &server{tries: make(map[string]int), together: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", echo)
 	mux.HandleFunc("/echo/", echo)
@@ -51,6 +54,7 @@ func newServer() *server {
 		http.Redirect(w, r, "/loop?n="+strconv.Itoa(n+1), http.StatusFound)
 	})
 	mux.HandleFunc("/flaky", s.flaky)
+	mux.HandleFunc("/slots", s.slots)
 	mux.HandleFunc("/limited", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "86400")
 		http.Error(w, "slow down", http.StatusTooManyRequests)
@@ -106,6 +110,33 @@ func (s *server) last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.final
+}
+
+// slots takes three requests at the same time and refuses a fourth. The first
+// three wait for each other, so that there are as many at least once.
+func (s *server) slots(w http.ResponseWriter, r *http.Request) {
+	const most = 3
+	s.mu.Lock()
+	s.inside++
+	s.entered++
+	full := s.inside > most
+	if s.entered == most {
+		close(s.together)
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.inside--
+		s.mu.Unlock()
+	}()
+	if full {
+		http.Error(w, "refused", http.StatusTooManyRequests)
+		return
+	}
+	select {
+	case <-s.together:
+	case <-r.Context().Done():
+	}
 }
 
 // echo answers with what it got, credentials left out.

@@ -318,22 +318,28 @@ func (d *desk) answered(now float64, s Snapshots, err error) {
 		if d.lost { // its places lapse
 			d.unsure, d.about = nil, nil
 		}
+		first := !d.lost
 		d.lose(now, err)
+		if first && l.waiting > 0 { // their turns are others now
+			l.recheck(now)
+		}
 		l.pump(now)
 		return
 	}
 	d.unsure, d.about = nil, nil
 	d.processes = max(1, s.Processes)
+	news := false // of a line that nothing was known of
 	for i, t := range about {
 		if t.remote.alone {
 			continue // lost meanwhile: its places lapse
 		}
+		news = news || !t.remote.known
 		t.adopt(now, &b.Lines[i], s.Lines[i])
 	}
 	if d.lost {
 		d.comeBack(now)
 	}
-	if l.waiting > 0 && now-l.checkedAt >= recheckAfter {
+	if l.waiting > 0 && (news || now-l.checkedAt >= recheckAfter) {
 		l.recheck(now)
 	}
 	l.pump(now)

@@ -79,7 +79,7 @@ type passage struct {
 func (g *gate) quick() (ticket, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.State != Closed || g.first != nil {
+	if g.State != Closed || g.first != nil || g.shared.fresh() {
 		return ticket{}, false
 	}
 	return g.pass(false), true
@@ -222,6 +222,7 @@ func (v visit) enter() (ticket, error) {
 	if v.req.Context().Err() != nil {
 		return ticket{}, v.live.Call().ContextError(v.req.Context(), policy, v.req)
 	}
+	v.greet()
 	if v.b.whenOpen == "wait" || v.live.Call().Class == exchange.ClassBatch {
 		return v.wait()
 	}

@@ -49,6 +49,10 @@ func (s *shared) note(r report, limit int) {
 	s.pending = append(s.pending, r)
 }
 
+// fresh reports whether nothing is known of the fleet's record yet. Nobody waits
+// while somebody else asks for it.
+func (s *shared) fresh() bool { return s != nil && !s.met && !s.lost && !s.busy }
+
 // due reports whether it is time to report.
 func (s *shared) due(now time.Duration, urgent bool) bool {
 	every := storeCalm
@@ -80,6 +84,24 @@ func (v visit) ask() (claimed bool) {
 		return false
 	}
 	return v.sync(v.req.Context(), claim)
+}
+
+// greet reads the record before the first call: a process that has just begun,
+// and may end soon, need not find out what others know. Its first outcome is
+// reported at once all the same.
+func (v visit) greet() {
+	v.mu.Lock()
+	fresh := v.shared.fresh()
+	v.mu.Unlock()
+	if !fresh {
+		return
+	}
+	v.sync(v.req.Context(), false)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.shared.met {
+		v.shared.asked -= storeCalm
+	}
 }
 
 // sync brings gate and store to one record, and reports whether the call is the

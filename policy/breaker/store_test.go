@@ -40,9 +40,6 @@ func TestFG19_FleetSharesOneProbe(t *testing.T) {
 		if _, err := two[0].get(t.Context()); !errors.Is(err, exchange.ErrCircuitOpen) {
 			t.Fatalf("the first process: %v", err)
 		}
-		for range 2 { // the second one learns of it with its first failure
-			_, _ = two[1].get(t.Context()) // which of the two it is does not matter
-		}
 		if _, err := two[1].get(t.Context()); !errors.Is(err, exchange.ErrCircuitOpen) {
 			t.Fatalf("the second process: %v", err)
 		}
@@ -71,6 +68,24 @@ func TestFG19_FleetSharesOneProbe(t *testing.T) {
 		time.Sleep(storeRefresh)
 		if !served(two[1]) {
 			t.Error("the second process does not learn that the upstream is back")
+		}
+	})
+}
+
+// Processes of one call each, as commands are, open the breaker together, and
+// the next one does not have to find out by itself.
+func TestFG19_ProcessesOfOneCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		upstream, store := newServer(godwittest.Text(503, "down")), new(Memory)
+		for i := range 20 {
+			_, err := newClient(t, breakerOf(t, Config{Store: store}), upstream).get(t.Context())
+			if want := i >= 15; errors.Is(err, exchange.ErrCircuitOpen) != want {
+				t.Errorf("process %d: %v", i, err)
+			}
+		}
+		if n := upstream.Count(); n != 15 {
+			t.Errorf("the upstream was asked %d times", n)
 		}
 	})
 }

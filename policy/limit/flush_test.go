@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/godwit-go/godwit/exchange"
 	"github.com/godwit-go/godwit/policy/limit"
 )
 
@@ -136,5 +137,25 @@ func TestC3_FlushWithoutAnswer(t *testing.T) {
 			cancel()
 		}
 		time.Sleep(time.Minute) // whatever is under way ends by itself
+	})
+}
+
+// A process that has just begun and whose turn is too far away hears of it with
+// the first answer of the store.
+func TestC3_TooLateAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(distant)
+		quota := limit.Quota{Name: "core", Limit: "2/h", Burst: 2}
+		first := member(t, store, quota)
+		one(t, first)
+		first.Flush(t.Context())
+		start := time.Now()
+		if _, err := member(t, store, quota).Acquire(t.Context(), limit.Op{Origin: "https://api.example", Method: "GET"}); !errors.Is(err, exchange.ErrWouldMissDeadline) {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 10*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
 	})
 }
