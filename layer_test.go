@@ -40,7 +40,7 @@ var layers = []layer{
 	{folder: facade, imports: []string{"policy", "transport", "exchange", "internal", "secret"}, tests: []string{facade, "godwittest", "definition"}},
 	{folder: "definition", imports: []string{facade, "policy", "store/redisstore", "transport", "exchange", "internal", "secret"}, tests: []string{"definition", "godwittest"}},
 	{folder: "examples", imports: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "store"}, tests: []string{"examples", "transport"}},
-	{folder: "docs", tests: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "transport"}},
+	{folder: "docs", tests: []string{facade, "definition", "godwittest", "exchange", "policy", "secret", "store", "transport"}},
 	{folder: "internal/testdata/consumer", imports: []string{facade, "definition", "policy", "exchange", "secret"}},
 
 	{folder: "cmd/godwit", imports: []string{"cmd/internal/cli"}, tests: []string{"cmd/internal", "godwittest", "internal/redistest"}},

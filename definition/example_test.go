@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/definition"
@@ -205,4 +206,26 @@ func ExampleSchema() {
 func ExampleDescribe() {
 	fmt.Println(definition.Describe("gateway.grace"))
 	// Output: grace is the longest that calls in flight may take to finish once the gateway was told to stop. Default 30s.
+}
+
+// A program with a Redis client of its own learns from the file where the server
+// is.
+func ExampleDefinition_Redis() {
+	def, err := definition.Options{}.Read("godwit.yaml", strings.NewReader(`version: 1
+apis: {github: {base_url: "https://api.github.com"}}
+redis: {url: "rediss://cache.example.com/2", password: env:REDIS_PASSWORD}
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer def.Close()
+	c, err := def.Redis()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	address, err := c.Address()
+	fmt.Println(address.Address, address.TLS, address.Database, c.Password, err)
+	// Output: cache.example.com:6379 true 2 env:REDIS_PASSWORD <nil>
 }

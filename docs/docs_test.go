@@ -21,6 +21,7 @@ import (
 	"github.com/godwit-go/godwit/definition"
 	"github.com/godwit-go/godwit/exchange"
 	_ "github.com/godwit-go/godwit/godwittest" // an input of this test: see TestGoBlocksCompile
+	_ "github.com/godwit-go/godwit/store/filestore"
 )
 
 // block is one fenced code block.
@@ -86,9 +87,10 @@ const module = "github.com/godwit-go/godwit"
 // knownImports are the packages that a block may use without importing them.
 var knownImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
-	"os": "os", "slog": "log/slog", "time": "time",
+	"os": "os", "filepath": "path/filepath", "slog": "log/slog", "time": "time",
 	"godwit": module, "definition": module + "/definition", "exchange": module + "/exchange", "secret": module + "/secret",
-	"godwittest": module + "/godwittest", "auth": module + "/policy/auth", "limit": module + "/policy/limit", "retry": module + "/policy/retry",
+	"godwittest": module + "/godwittest", "auth": module + "/policy/auth", "breaker": module + "/policy/breaker", "filestore": module + "/store/filestore",
+	"limit": module + "/policy/limit", "retry": module + "/policy/retry",
 	"timeout": module + "/policy/timeout", "transport": module + "/transport",
 }
 

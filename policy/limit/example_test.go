@@ -126,3 +126,28 @@ func ExampleWrap() {
 	fmt.Println("the other one waits a minute:", limit.Peek(lines, config, req).Round(10*time.Second))
 	// Output: the other one waits a minute: 1m0s
 }
+
+// A process that ends tells the others of its fleet what it has used.
+func ExampleLimiter_Flush() {
+	var store limit.Memory // in a fleet: filestore or redisstore
+	config := limit.Config{StoreKind: "file", Store: &store, Quotas: []limit.Quota{{Name: "core", Limit: "2/h", Burst: 2}}}
+	for range 2 {
+		lines, err := limit.NewLimiter(config)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		op := limit.Op{Origin: "https://api.example.com", Method: http.MethodGet}
+		if g, err := lines.Acquire(context.Background(), op); err == nil {
+			g.Done(limit.Outcome{Status: 200})
+			g.End()
+			fmt.Println("sent")
+		} else {
+			fmt.Println(errors.Is(err, exchange.ErrWouldMissDeadline))
+		}
+		lines.Flush(context.Background())
+	}
+	// Output:
+	// sent
+	// true
+}
