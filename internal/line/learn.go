@@ -226,7 +226,7 @@ func (l *line) begin(a answer, lo, hi float64) {
 	if n := math.Ceil((hi - l.t) / l.w); n != 1 { // the end of this window is at most w away
 		lo, hi = lo-(n-1)*l.w, hi-(n-1)*l.w
 	}
-	l.phase, l.lo, l.hi = true, lo, hi
+	l.phase, l.lo, l.hi, l.turned = true, lo, hi, hi-l.w // a server that moves its resets gets no new quota earlier
 	elapsed := l.w - (hi - l.t)
 	l.own = l.issued - math.Min(l.issued, math.Max(1, l.rate*elapsed))
 	l.base = l.own

@@ -262,7 +262,7 @@ local function begin(l, a, lo, hi)
   local w = l.law.w
   local n = ceil((hi - l.t) / w)
   if n ~= 1 then lo, hi = lo - (n - 1) * w, hi - (n - 1) * w end
-  l.phase, l.lo, l.hi = true, lo, hi
+  l.phase, l.lo, l.hi, l.turned = true, lo, hi, hi - w
   local elapsed = w - (hi - l.t)
   l.own = l.issued - min(l.issued, max(1, l.rate * elapsed))
   l.base = l.own
