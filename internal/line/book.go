@@ -163,7 +163,7 @@ func (l *line) serve(now float64, a *Ask) Span {
 		l.takeBack(s)
 	}
 	if a.Own != 0 {
-		l.refund(-a.Own)
+		l.settle(a.Own)
 	}
 	if l.health == 0 { // what probes took comes back while nothing else leaves
 		l.released = math.Max(l.released, l.issued)
@@ -209,6 +209,16 @@ func (l *line) leftUpTo(ticket float64) {
 	if ticket = math.Min(ticket, l.tail); ticket > l.issued {
 		l.issued, l.lastAt = ticket, l.t
 		l.released = math.Max(l.released, l.issued)
+	}
+}
+
+// settle books units that left without a place; below 0, places that were not
+// used. After an outage many were not, and must not leave as a crowd now.
+func (l *line) settle(own float64) {
+	before := l.released
+	l.refund(-own)
+	if own < 0 && l.health < 1 {
+		l.released = math.Min(l.released, math.Max(before, l.issued+math.Max(1, 0.25*l.rate*l.health)))
 	}
 }
 

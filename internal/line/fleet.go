@@ -29,15 +29,17 @@ type Fleet struct {
 // Tuning of the exchange with the store, in seconds.
 const (
 	lease        = 0.1   // for how long a snapshot says who may leave, at least
-	longLease    = 1     // and at most
+	longLease    = 2     // and at most
 	leaseUnits   = 10    // that a line may release meanwhile
 	gather       = 0.005 // for how long a queue waits for company before it asks
 	reportBy     = 0.1   // by when the store hears of an outcome, at least
-	lateReport   = 0.5   // and at most
+	lateReport   = 1     // and at most
 	retryLost    = 1     // between two tries of a lost store
 	beat         = 3     // between two signs of life of whoever holds a concurrency
 	recheckAfter = 0.05  // between two looks, after snapshots, at who waits in vain
 	longest      = 10    // the longest time that a snapshot serves waiting
+	shortLook    = 0.5   // and the shortest
+	healthLook   = 0.25  // the same while the upstream is not at its best
 	keptPart     = 0.9   // of an equal share, while the store is lost
 )
 
@@ -157,6 +159,9 @@ func (t *tracked) due(now float64, waiting int) float64 {
 		}
 		return due
 	case !r.known || queued > r.units+tiny && !r.short:
+		if r.units > 0 { // far behind others: more company may come
+			company = math.Max(company, math.Min(longLease, (t.when(queued)-now)/40))
+		}
 		return math.Min(due, now+company)
 	}
 	return math.Min(due, math.Max(now, r.look))
@@ -392,7 +397,11 @@ func (t *tracked) serves(now float64) {
 			pause = t.w / 60
 		}
 		r.until = math.Inf(-1)
-		r.look = now + math.Max(lease, math.Min(math.Min(longest, math.Max(0.5, pause)), eta/2))
+		pause = math.Min(longest, math.Max(shortLook, pause))
+		if t.health < 1 { // it can change at any moment
+			pause = healthLook
+		}
+		r.look = now + math.Max(lease, math.Min(pause, eta/2))
 	}
 }
 

@@ -97,14 +97,21 @@ func (l *line) knock(now float64) {
 	}
 	l.released = math.Max(l.released, l.issued)
 	if l.probing > 0 && now-l.probedAt >= probeLapse {
-		l.epoch, l.probing = now, 0
-		l.issued, l.tail = l.released, l.released
+		l.probing = 0
+		l.issued = l.released
+		l.anew(now)
 	}
 	if l.probing > 0 || now < l.frozenUntil || l.health <= 0 || l.tail <= l.released+tiny {
 		return
 	}
 	l.released = math.Min(l.tail, l.released+math.Max(1, l.want))
 	l.probing, l.probedAt = 1, now
+}
+
+// anew makes all places that have not left worth nothing: they are taken anew.
+func (l *line) anew(now float64) {
+	l.epoch = now
+	l.released, l.tail = l.issued, l.issued
 }
 
 // flowing returns the part of [t, now] in which the line was not frozen.
@@ -135,25 +142,28 @@ func (l *line) rateNow() float64 {
 
 // accrue is the law of the bucket, and of a window whose phase is unknown.
 func (l *line) accrue(now float64) {
-	saved := pacedBurst(l.q)
-	switch {
-	case l.Solo:
-		saved = math.Max(1, 0.1*l.solo.rate)
-	case l.model == bucket:
-		saved = l.saved(l.use.rate)
-	case l.model == unknown:
-		saved = 1 + 0.05*l.rate
-	}
-	if l.health < 1 {
-		saved = 1
-	}
 	// Unused release may pile up only beyond the end of the line: what has left is
 	// known late in a fleet, and would throttle short bursts.
-	l.cap, l.notAfter = math.Max(l.tail, l.issued)+math.Max(saved, l.want), math.Inf(1)
+	l.cap, l.notAfter = math.Max(l.tail, l.issued)+math.Max(l.ahead(), l.want), math.Inf(1)
 	l.released = math.Min(l.released+l.flowing(now)*l.slope(), l.cap)
 	if l.cold && l.issued == 0 { // one at a time holds it back enough
 		l.released = l.cap
 	}
+}
+
+// ahead is how far the release may run ahead of the line.
+func (l *line) ahead() float64 {
+	switch {
+	case l.health < 1:
+		return 1
+	case l.Solo:
+		return math.Max(1, 0.1*l.solo.rate)
+	case l.model == bucket:
+		return l.saved(l.use.rate)
+	case l.model == unknown:
+		return 1 + 0.05*l.rate
+	}
+	return pacedBurst(l.q)
 }
 
 // spend is the law of a window.

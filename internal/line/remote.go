@@ -260,7 +260,7 @@ func (t *tracked) settleRipe(now float64) {
 	if math.IsInf(r.ripe, 1) {
 		r.ripe = now
 	}
-	if t.inLine() > 0 && now-r.ripe <= lapse {
+	if t.inLine() > 0 && now-r.ripe <= lapse && now-r.at <= 2*longest {
 		return // whoever waits for it may have to wait for another line too
 	}
 	for len(r.held) > 0 && r.held[0].From < t.released-tiny {

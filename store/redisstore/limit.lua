@@ -144,24 +144,32 @@ local function turn(l, now)
   l.views, l.foreign_at = 0, -1
 end
 
+local function anew(l, now)
+  l.epoch, l.released, l.tail = now, l.issued, l.issued
+end
+
 local function knock(l, now)
   l.cap, l.not_after = huge, huge
   if l.model == WINDOW and l.phase then turn(l, now) end
   l.released = max(l.released, l.issued)
   if l.probing > 0 and now - l.probed_at >= PROBE_LAPSE then
-    l.epoch, l.probing = now, 0
-    l.issued, l.tail = l.released, l.released
+    l.probing, l.issued = 0, l.released
+    anew(l, now)
   end
   if l.probing > 0 or now < l.frozen_until or l.health <= 0 or l.tail <= l.released + TINY then return end
   l.released = min(l.tail, l.released + max(1, l.want))
   l.probing, l.probed_at = 1, now
 end
 
+local function ahead(l)
+  if l.health < 1 then return 1 end
+  if l.model == BUCKET then return saved(l, l.foreign) end
+  if l.model == UNKNOWN then return 1 + 0.05 * l.rate end
+  return paced_burst(l.q)
+end
+
 local function accrue(l, now)
-  local ahead = paced_burst(l.q)
-  if l.model == BUCKET then ahead = saved(l, l.foreign) elseif l.model == UNKNOWN then ahead = 1 + 0.05 * l.rate end
-  if l.health < 1 then ahead = 1 end
-  l.cap, l.not_after = max(l.tail, l.issued) + max(ahead, l.want), huge
+  l.cap, l.not_after = max(l.tail, l.issued) + max(ahead(l), l.want), huge
   l.released = min(l.released + flowing(l, now) * slope(l), l.cap)
 end
 
@@ -391,7 +399,9 @@ local function serve(l, now, ask)
     if s.from >= l.released - TINY and s.from < s.to and math.abs(s.to - l.tail) <= TINY then l.tail = max(s.from, l.issued) end
   end
   if ask.own ~= 0 and l.model ~= OPEN then
+    local before = l.released
     l.released, l.base, l.own = l.released - ask.own, l.base - ask.own, l.own - ask.own
+    if ask.own < 0 and l.health < 1 then l.released = min(l.released, max(before, l.issued + max(1, 0.25 * l.rate * l.health))) end
   end
   if l.health == 0 then l.released = max(l.released, l.issued) end
   for _, a in ipairs(ask.answers) do learn(l, now, a) end
