@@ -48,6 +48,11 @@ func TestC4_CommandsShareThroughRedis(t *testing.T) {
 	if n := asked.Load(); n != 1 {
 		t.Errorf("the upstream was asked %d times", n)
 	}
+	cmd, stderr := command(t, "limits", "api", "--definition", file, "-q", ".[0] | [.store, (.issued | round), .processes, .breaker] | @json", "-r")
+	cmd.Env = append(cmd.Env, "GODWIT_REDIS_URL=unix://"+server.Socket())
+	if out, err := cmd.Output(); err != nil || string(out) != `["redis",1,3,"closed"]`+"\n" {
+		t.Errorf("limits shows %s, %v: %s", out, err, stderr)
+	}
 }
 
 // The gateway and a command stand in one line.

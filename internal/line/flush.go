@@ -38,6 +38,7 @@ func (f *fleet) flush(now float64) <-chan struct{} {
 	busy := false
 	for _, d := range f.desks {
 		if !d.busy && !d.lost && d.owes() {
+			d.leaveNothing(now)
 			d.due = math.Inf(1)
 			d.ask(now)
 		}
@@ -49,6 +50,17 @@ func (f *fleet) flush(now float64) <-chan struct{} {
 	ended := make(chan struct{})
 	f.ended = append(f.ended, ended)
 	return ended
+}
+
+// leaveNothing gives back what is released of the places that nobody needs, parts
+// of a unit included: nobody will come for the rest.
+func (d *desk) leaveNothing(now float64) {
+	for _, t := range d.lines {
+		if r := t.remote; !r.alone && r.known && t.model != concurrency && t.inLine() == 0 {
+			d.f.l.advance(t, now)
+			t.settle(func(units float64) float64 { return units })
+		}
+	}
 }
 
 // owes reports whether the store does not know something, or holds something

@@ -263,9 +263,15 @@ func (t *tracked) settleRipe(now float64) {
 	if t.inLine() > 0 && now-r.ripe <= lapse && now-r.at <= 2*longest {
 		return // whoever waits for it may have to wait for another line too
 	}
+	t.settle(func(units float64) float64 { return math.Floor(units + tiny) }) // nobody can use a part of one
+}
+
+// settle gives back what is released of the places, as far as part says.
+func (t *tracked) settle(part func(units float64) float64) {
+	r := t.remote
 	for len(r.held) > 0 && r.held[0].From < t.released-tiny {
 		s := &r.held[0]
-		to := s.From + math.Floor(math.Min(s.To, t.released)-s.From+tiny) // whole units: nobody can use a part of one
+		to := s.From + part(math.Min(s.To, t.released)-s.From)
 		if to <= s.From {
 			break
 		}
@@ -285,10 +291,14 @@ func (t *tracked) giveUp(units float64) {
 	r := t.remote
 	for units > tiny && len(r.held) > 0 {
 		s := &r.held[len(r.held)-1]
-		if s.From < t.released-tiny || s.To < t.tail-tiny || len(r.back) >= maxBack {
+		from := s.From
+		if from < t.released+tiny { // of a slow line, most of the place may still be in its future when the store hears of it
+			from = t.released + t.slope()*reportBy + tiny
+		}
+		if from > s.To-tiny || s.To < t.tail-tiny || len(r.back) >= maxBack {
 			return // of no harm: the next call takes it, or it is settled when it is ripe
 		}
-		n := math.Min(units, s.To-s.From)
+		n := math.Min(units, s.To-from)
 		r.back = append(r.back, Span{s.To - n, s.To})
 		s.To -= n
 		t.tail = s.To

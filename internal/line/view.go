@@ -29,8 +29,9 @@ type View struct {
 	Refused    float64 `json:"refused"` // calls that the server refused
 	InFlight   float64 `json:"in_flight,omitempty"`
 	Health     float64 `json:"health"`
-	Cold       bool    `json:"cold,omitempty"` // no answer yet
-	Idle       float64 `json:"idle_seconds"`   // since it was used last
+	Cold       bool    `json:"cold,omitempty"`      // no answer yet
+	Idle       float64 `json:"idle_seconds"`        // since it was used last
+	Processes  int     `json:"processes,omitempty"` // that asked the store about the origin within the last ten seconds
 }
 
 // models are the names of the models.
@@ -84,11 +85,12 @@ func (l *Limiter) Lines() []View {
 		}
 		out = append(out, v)
 	}
-	sortViews(out)
+	SortViews(out)
 	return out
 }
 
-func sortViews(v []View) {
+// SortViews brings views into order of origin, quota and key.
+func SortViews(v []View) {
 	slices.SortFunc(v, func(a, b View) int {
 		for _, d := range []int{
 			strings.Compare(a.Origin, b.Origin), strings.Compare(a.Quota, b.Quota), strings.Compare(a.Credential, b.Credential),
@@ -102,9 +104,12 @@ func sortViews(v []View) {
 	})
 }
 
+// Hold is what one process has of a concurrency, and waits for.
+type Hold struct{ Units, Want, At float64 }
+
 // ViewOf describes a state that a store keeps under a key, at a moment of the
 // store's clock; ok is false if that makes no sense.
-func ViewOf(key string, law Law, s State, now float64) (v View, ok bool) {
+func ViewOf(key string, law Law, s State, holds []Hold, now float64) (v View, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 4 {
 		return v, false
@@ -121,9 +126,40 @@ func ViewOf(key string, law Law, s State, now float64) (v View, ok bool) {
 	l.restore(s)
 	idle := math.Max(0, now-l.t)
 	l.advance(now)
+	waiting := 0.0
+	for _, h := range holds {
+		if now-h.At < peerLife {
+			l.inFlight += h.Units
+			waiting += h.Want
+		}
+	}
 	v = l.view()
+	v.Queue += waiting
 	v.Quota, v.Credential, v.Operation, v.Method, v.Idle = parts[0], parts[1], parts[2], parts[3], idle
 	return v, true
+}
+
+// Views describes the lines of a book, in their order. It changes none.
+func (b *Book) Views(now float64) []View {
+	processes := 0
+	for _, at := range b.peers {
+		if now-at < peerLife {
+			processes++
+		}
+	}
+	out := make([]View, 0, len(b.lines))
+	for key, e := range b.lines {
+		var holds []Hold
+		for _, h := range e.holds {
+			holds = append(holds, Hold{h.units, h.want, h.at})
+		}
+		if v, ok := ViewOf(key, e.declared, e.state(), holds, now); ok {
+			v.Processes = processes
+			out = append(out, v)
+		}
+	}
+	SortViews(out)
+	return out
 }
 
 // Headroom returns which part of the quotas of an origin is free, from 0 to 1:

@@ -263,3 +263,35 @@ func decode(r *rules, raw []byte, now time.Duration) (record, bool) {
 	v.Ramp = min(v.Ramp, now)
 	return v.record, true
 }
+
+// View is what a fleet's record says, for people.
+type View struct {
+	State    State
+	Failures int           // among the last outcomes
+	Outcomes int           // how many those are
+	Probe    time.Duration // until the next probe of an open breaker; 0: one is due or under way
+}
+
+// Shared reads the record that the fleet has of an origin, such as
+// https://api.example.com; ok is false if there is none, or no store. It changes
+// nothing.
+func (b *Breaker) Shared(ctx context.Context, origin string) (v View, ok bool, err error) {
+	if b == nil || b.store == nil {
+		return View{}, false, nil
+	}
+	a, err := b.store.Swap(ctx, origin, nil, nil, storeKeep)
+	if err != nil {
+		return View{}, false, err
+	}
+	now := time.Duration(a.Clock.UnixNano())
+	m := machine{Rules: &b.rules}
+	if m.Record, ok = decode(m.Rules, a.Record, now); !ok {
+		return View{}, false, nil
+	}
+	m.Advance(now)
+	v = View{State: m.State, Failures: m.Fails, Outcomes: m.Count}
+	if m.State == Open {
+		v.Probe = max(0, m.Probe-now)
+	}
+	return v, true, nil
+}

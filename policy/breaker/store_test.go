@@ -87,6 +87,17 @@ func TestFG19_ProcessesOfOneCall(t *testing.T) {
 		if n := upstream.Count(); n != 15 {
 			t.Errorf("the upstream was asked %d times", n)
 		}
+		for range 2 { // looking changes nothing
+			v, ok, err := breakerOf(t, Config{Store: store}).Shared(t.Context(), "http://api.example")
+			if err != nil || !ok || v.State != Open || v.Probe <= 0 || v.Probe > time.Second {
+				t.Errorf("the fleet knows %+v, %v, %v", v, ok, err)
+			}
+		}
+		for _, b := range []*Breaker{nil, breakerOf(t, Config{}), breakerOf(t, Config{Store: new(Memory)})} {
+			if v, ok, err := b.Shared(t.Context(), "http://api.example"); ok || err != nil {
+				t.Errorf("without a record: %+v, %v, %v", v, ok, err)
+			}
+		}
 	})
 }
 
@@ -221,7 +232,7 @@ func TestForeignRecord(t *testing.T) {
 	for _, raw := range []string{"", "nonsense", "{}", `{"v":2,"state":1}`, `{"v":1,"state":7}`, `{"v":1,"at":50,"count":60}`, `{"v":1,"fails":-1}`, `{"v":1,"count":1,"fails":2}`} {
 		synctest.Test(t, func(t *testing.T) {
 			store := new(Memory)
-			if _, err := store.Swap(t.Context(), "http://api.example:80", nil, []byte(raw), time.Hour); err != nil {
+			if _, err := store.Swap(t.Context(), "http://api.example", nil, []byte(raw), time.Hour); err != nil {
 				t.Fatal(err)
 			}
 			upstream := newServer(godwittest.Text(503, "down"))

@@ -157,5 +157,17 @@ func TestC3_TooLateAtOnce(t *testing.T) {
 		if took := time.Since(start); took > 10*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
+		// Its place goes back, so that those who ask in vain use nothing up.
+		for range 10 {
+			time.Sleep(time.Minute)
+			l := member(t, store, quota)
+			if _, err := l.Acquire(t.Context(), limit.Op{Origin: "https://api.example", Method: "GET"}); !errors.Is(err, exchange.ErrWouldMissDeadline) {
+				t.Error(err)
+			}
+			l.Flush(t.Context())
+		}
+		if time.Sleep(20*time.Minute - time.Second); one(t, member(t, store, quota)) > 2*time.Second {
+			t.Error("the turn has moved")
+		}
 	})
 }

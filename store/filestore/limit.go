@@ -103,3 +103,17 @@ func (s *state) forgetLimits(now time.Time) {
 		}
 	}
 }
+
+// Lines returns what is known of each line of an origin. It changes nothing.
+func (s *Store) Lines(ctx context.Context, origin string) (lines []limit.Line, err error) {
+	err = s.update(ctx, origin, func(st *state, now time.Time) (bool, error) {
+		if book := st.Limits[origin]; book != nil {
+			lines = book.Views(secondsOf(now))
+		}
+		return false, nil
+	})
+	for i := range lines {
+		lines[i].Origin = origin
+	}
+	return lines, err
+}

@@ -42,8 +42,8 @@ type Client interface {
 
 // Store is a [breaker.Store] and a [limit.Store] on a server. It is safe for concurrent use.
 type Store struct {
-	client     Client
-	swap, sync script
+	client            Client
+	swap, sync, lines script
 }
 
 // New returns a store that asks client. It asks nothing yet.
@@ -51,7 +51,7 @@ func New(client Client) (*Store, error) {
 	if client == nil {
 		return nil, exchange.ConfigErrorf("redisstore: no client; set one")
 	}
-	return &Store{client: client, swap: newScript(breakerSource), sync: newScript(limitSource)}, nil
+	return &Store{client: client, swap: newScript(breakerSource), sync: newScript(limitSource), lines: newScript(linesSource)}, nil
 }
 
 //go:embed breaker.lua

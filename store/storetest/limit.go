@@ -33,6 +33,7 @@ func Limit(t *testing.T, open func(t *testing.T) limit.Store) {
 		{"Clock", limitClock},
 		{"Context", limitContext},
 		{"Race", limitRace},
+		{"View", limitView},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

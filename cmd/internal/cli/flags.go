@@ -119,13 +119,18 @@ func (o *options) bindFlow(f *pflag.FlagSet) {
 	f.StringVar(&o.idempotencyKey, "idempotency-key", "", "send a key that makes retrying safe: auto, or a `REF`")
 }
 
-func (o *options) bindOutput(f *pflag.FlagSet) {
-	f.StringVarP(&o.print, "print", "p", "", "what to print: `LETTERS` of H B (request header, body), h b (response), m (attempts), t (timings)")
+// bindForm declares the flags of whatever prints documents.
+func (o *options) bindForm(f *pflag.FlagSet) {
 	f.StringVarP(&o.jq, "jq", "q", "", "print what this jq `FILTER` makes of the answer")
 	f.BoolVar(&o.slurp, "slurp", false, "run the filter once, over a list of all items")
 	f.BoolVarP(&o.raw, "raw", "r", false, "print strings of the filter without quotes")
 	f.StringVarP(&o.output, "output", "o", "", "`FORM` of the answer: json, jsonl, yaml, csv, table or raw")
 	f.BoolVar(&o.record, "json", false, "print the whole exchange as one JSON record: status, header, attempts, body")
+}
+
+func (o *options) bindOutput(f *pflag.FlagSet) {
+	f.StringVarP(&o.print, "print", "p", "", "what to print: `LETTERS` of H B (request header, body), h b (response), m (attempts), t (timings)")
+	o.bindForm(f)
 	f.StringVarP(&o.out, "out", "O", "", "write the answer to `FILE`, complete or not at all")
 	f.StringVar(&o.events, "events", "", "append a JSON line for each attempt to `FILE`")
 	f.BoolVar(&o.quiet, "quiet", false, "no messages but errors")

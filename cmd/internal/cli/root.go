@@ -24,6 +24,7 @@ func (p *program) newRoot() *cobra.Command {
 		p.newCall(),
 		p.newCheck(),
 		p.newExplain(),
+		p.newLimits(),
 		p.newSchema(),
 		p.newServe(),
 		p.newTrust(),

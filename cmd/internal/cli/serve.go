@@ -52,7 +52,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 		}
 	}
 	p.log = p.serverLog()
-	def, err := p.served(cmd.Context(), o)
+	def, err := p.served(cmd.Context(), o, "name one: godwit serve -f FILE")
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *program) serve(cmd *cobra.Command, o *options, listen []string) error {
 
 // served finds the definition: the file that is named, or the project file if
 // it is trusted.
-func (p *program) served(ctx context.Context, o *options) (*definition.Definition, error) {
+func (p *program) served(ctx context.Context, o *options, hint string) (*definition.Definition, error) {
 	if o.definition != "" {
 		return p.loadDefinition(o, o.definition)
 	}
@@ -94,7 +94,7 @@ func (p *program) served(ctx context.Context, o *options) (*definition.Definitio
 	}
 	if path == "" {
 		return nil, failuref(exitDefinition, "there is no godwit.yaml here or above, up to the root of the repository").
-			hint("name one: godwit serve -f FILE")
+			hint("%s", hint)
 	}
 	f, err := p.loadProject(o, path)
 	if err != nil {

@@ -8,6 +8,7 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,8 @@ import (
 type Store interface {
 	limit.Store
 	breaker.Store
+	// Lines returns what is known of each line of an origin. It changes nothing.
+	Lines(ctx context.Context, origin string) ([]limit.Line, error)
 }
 
 // Config says where shared state is.
