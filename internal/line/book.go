@@ -184,6 +184,7 @@ const (
 	healthLife = 0.5
 	failedLife = 4
 	newsLife   = 3
+	rampHealth = 0.3 // only a slow start is below: a breaker that is closed says more
 )
 
 // hear takes in what a process thinks of the upstream; back says that it has
@@ -194,7 +195,7 @@ func (l *line) hear(now, health float64, back bool) {
 		life = failedLife
 	}
 	switch {
-	case l.health == 0 && back && health > 0:
+	case l.health == 0 && back && health > 0 && health < rampHealth:
 		l.backAt = now
 	case health == 0 && l.health > 0 && now-l.backAt < newsLife:
 		return

@@ -19,7 +19,7 @@ local NEVER = 1e300 -- stands for infinity where numbers are text
 local TINY, MAX_UNITS = 1e-6, 1e12
 local GUARD, SLACK, PACE, DRAIN_RATE = 0.060, 0.03, 0.993, 10
 local JITTER, LEAST_SHARE, UPLINK = 0.030, 0.05, 0.012
-local PROBE_LAPSE, PEER_LIFE, REPLY_LIFE, HEALTH_LIFE, FAILED_LIFE, NEWS_LIFE = 10, 10, 20, 0.5, 4, 3
+local PROBE_LAPSE, PEER_LIFE, REPLY_LIFE, HEALTH_LIFE, FAILED_LIFE, NEWS_LIFE, RAMP_HEALTH = 10, 10, 20, 0.5, 4, 3, 0.3
 local FIRST_RATE, TOP_RATE, BACK_OFF, CUBIC, PROBE_BY = 1, 1e6, 0.7, 0.4, 0.01
 local VIEWS = 12
 local VERSION = '1'
@@ -382,7 +382,7 @@ end
 local function serve(l, now, ask)
   local health = min(1, max(0, ask.health))
   local life = l.health == 0 and FAILED_LIFE or HEALTH_LIFE
-  if l.health == 0 and ask.recovered and health > 0 then
+  if l.health == 0 and ask.recovered and health > 0 and health < RAMP_HEALTH then
     l.health, l.health_at, l.back_at = health, now, now
   elseif not (health == 0 and l.health > 0 and now - l.back_at < NEWS_LIFE) and (health <= l.health or now - l.health_at >= life) then
     l.health, l.health_at = health, now
