@@ -5,7 +5,7 @@
 // table and writes results.json.
 //
 // Rates and ways are those of the simulator; the times of a scenario are
-// shortened (see scales), so that a run takes from half a minute to one and a
+// shortened (see length), so that a run takes from half a minute to one and a
 // half.
 package main
 
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,9 +65,9 @@ type options struct {
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	letters := flags.String("scenario", "AE", "scenarios by letter, out of "+everyLetter())
-	all := flags.Bool("all", false, "every scenario and every policy; takes most of an hour")
+	all := flags.Bool("all", false, "every scenario and every policy; takes hours")
 	fleets := flags.String("n", "100", "processes, such as 10,100")
-	only := flags.String("policy", "", "policies whose name contains this, also those that only -all runs")
+	only := flags.String("policy", "", "the policy of this name, or all that contain it, also those that only -all runs")
 	scale := flags.Float64("scale", 0, "times of the scenarios, as a part of those in the simulator (default: by scenario)")
 	flags.IntVar(&o.parallel, "parallel", 4, "runs at the same time")
 	flags.Uint64Var(&o.seed, "seed", 1, "of starts, ways and service times")
@@ -87,15 +88,22 @@ func parse(args []string) (o options, err error) {
 		}
 		o.fleets = append(o.fleets, n)
 	}
-	for _, p := range policies() {
-		if strings.Contains(p.name, *only) && (*all || *only != "" || !p.extra) {
-			o.policies = append(o.policies, p)
-		}
-	}
+	o.policies = choose(*only, *all)
 	if o.parallel < 1 || len(o.policies) == 0 {
 		return o, errors.New("nothing to run: see -policy and -parallel")
 	}
 	return o, nil
+}
+
+// choose returns the policies of that name, else those that contain it, else
+// those of a usual run, or all.
+func choose(name string, all bool) []policy {
+	if p, err := policyNamed(name); err == nil {
+		return []policy{p}
+	}
+	return slices.DeleteFunc(policies(), func(p policy) bool {
+		return !strings.Contains(p.name, name) || p.extra && name == "" && !all
+	})
 }
 
 // bench runs everything and reports.
@@ -111,28 +119,29 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 	for _, p := range o.policies {
 		fmt.Fprintf(out, "%s: %s\n", p.name, p.note)
 	}
-	plan := o.plan()
-	for _, wave := range waves(plan, o.parallel) {
-		if err := runWave(ctx, wave, o.seed); err != nil {
-			return err
-		}
-	}
-	rows := make([]row, 0, len(plan))
+	var rows []row
 	for _, t := range o.trials {
-		first := len(rows)
-		for _, r := range plan {
-			if r.trial.ID == t.ID {
-				rows = append(rows, r.row)
+		plan := o.plan(t)
+		for _, wave := range waves(plan, o.parallel) {
+			if err := runWave(ctx, wave, o.seed); err != nil {
+				return err
 			}
+		}
+		first := len(rows)
+		for _, s := range plan {
+			rows = append(rows, s.row)
 		}
 		if err := table(out, t, rows[first:]); err != nil {
 			return err
 		}
+		if o.file == "" {
+			continue
+		}
+		if err := save(o.file, rows); err != nil {
+			return err
+		}
 	}
-	if o.file == "" {
-		return nil
-	}
-	return save(o.file, rows)
+	return nil
 }
 
 // single is one run of the plan.
@@ -143,45 +152,28 @@ type single struct {
 	row    row // what came of it
 }
 
-// plan lists the runs in the order of the tables.
-func (o *options) plan() (all []*single) {
-	for _, t := range o.trials {
-		for _, p := range o.policies {
-			for _, n := range p.sizes(o.fleets) {
-				all = append(all, &single{trial: t, policy: p, n: n})
-			}
+// plan lists the runs of a trial in the order of its table.
+func (o *options) plan(t trial) (all []*single) {
+	for _, p := range o.policies {
+		for _, n := range p.sizes(o.fleets) {
+			all = append(all, &single{trial: t, policy: p, n: n})
 		}
 	}
 	return all
 }
 
-// waves groups the runs into those that are measured at the same time: runs of
-// one scenario, and each that nothing may run beside by itself.
+// waves groups the runs into those that are measured at the same time. What
+// nothing may run beside is a wave of its own.
 func waves(plan []*single, parallel int) (all [][]*single) {
-	var wave []*single
-	end := func() {
-		if len(wave) > 0 {
-			all = append(all, wave)
-		}
-		wave = nil
-	}
+	var together, alone []*single
 	for _, s := range plan {
 		if s.policy.alone {
-			continue
-		}
-		if len(wave) == parallel || len(wave) > 0 && wave[0].trial.ID != s.trial.ID {
-			end()
-		}
-		wave = append(wave, s)
-	}
-	end()
-	for _, s := range plan {
-		if s.policy.alone {
-			wave = append(wave, s)
-			end()
+			alone = append(alone, s)
+		} else {
+			together = append(together, s)
 		}
 	}
-	return all
+	return slices.AppendSeq(slices.Collect(slices.Chunk(together, parallel)), slices.Chunk(alone, 1))
 }
 
 // runWave runs several at a time. They begin together when the processes of all

@@ -54,11 +54,15 @@ func (r *row) remarks() (all []string) {
 	return all
 }
 
-// save writes the rows to a file.
+// save writes the rows to a file, a line for each.
 func save(file string, rows []row) error {
-	data, err := json.MarshalIndent(rows, "", "  ")
-	if err != nil {
-		return err
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		data, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		lines[i] = string(data)
 	}
-	return os.WriteFile(file, append(data, '\n'), 0o644) //nolint:gosec // figures for everybody
+	return os.WriteFile(file, []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644) //nolint:gosec // figures for everybody
 }

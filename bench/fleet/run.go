@@ -23,6 +23,8 @@ type row struct {
 	Received       int     `json:"received"`
 	Accepted       int     `json:"accepted"`
 	Refused        int     `json:"refused"`
+	Arrivals       []int   `json:"arrivals_per_second"`
+	Served         []int   `json:"successes_per_second"`
 	P50Wait        float64 `json:"p50_wait_s"`
 	KeylessRepeats *int    `json:"keyless_repeats,omitempty"` // POSTs without a key that were received again
 
@@ -64,7 +66,7 @@ func run(ctx context.Context, t trial, p policy, n int, seed uint64, ready func(
 	}
 	ready()
 	r = row{Scale: t.scale, Jobs: t.Jobs, Result: quota.Result{Scenario: t.ID, Policy: p.name, Fleet: n, Runs: 1}}
-	return r, r.measure(ctx, t, api, store, workers, p.targets && t.Targets != (quota.Targets{}))
+	return r, r.measure(ctx, t, api, store, workers, p.targets && t.judged)
 }
 
 // measure lets the workers go and fills in what comes of it.
@@ -122,6 +124,7 @@ func (r *row) seen(t trial, api *server) {
 		r.Received += n
 	}
 	r.Accepted, r.Refused = api.statuses[200], api.statuses[429]
+	r.Arrivals, r.Served = api.arrivals, api.served
 	r.StoreOps /= max(1, float64(r.Accepted))
 	if t.method == "POST" {
 		r.KeylessRepeats = &repeats

@@ -30,6 +30,8 @@ type server struct {
 	mu       sync.Mutex
 	start    time.Time // when the first call came; zero: none has
 	end      float64   // when the last call came
+	arrivals []int     // calls by second
+	served   []int     // calls answered with success, by second of their arrival
 	law      *quota.Server
 	rng      *rand.Rand
 	statuses map[int]int    // answers by status
@@ -101,6 +103,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.end = s.now()
 	a := s.law.Serve(s.end)
 	s.statuses[a.Status]++
+	count(&s.arrivals, s.end, true)
+	count(&s.served, s.end, a.Status == http.StatusOK)
 	if r.Method == http.MethodPost && a.Status != http.StatusTooManyRequests && r.Header.Get("Idempotency-Key") == "" {
 		s.posts[r.URL.Path]++
 	}
@@ -119,6 +123,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(seconds(back))
 	w.WriteHeader(a.Status)
 	_, _ = io.WriteString(w, http.StatusText(a.Status)+"\n") // the client may have gone
+}
+
+// count counts what holds in the second of a moment.
+func count(seconds *[]int, at float64, holds bool) {
+	for len(*seconds) <= int(at) {
+		*seconds = append(*seconds, 0)
+	}
+	if holds {
+		(*seconds)[int(at)]++
+	}
 }
 
 // repeats returns how many POSTs without a key came again after they had been
