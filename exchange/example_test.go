@@ -128,3 +128,85 @@ func ExampleCoding() {
 	fmt.Printf("%q\n", exchange.Coding(http.Header{"Content-Encoding": {"identity, sdch"}}))
 	// Output: "sdch"
 }
+
+// turnstile is a gate that shuts.
+type turnstile struct{ shut bool }
+
+func (t *turnstile) Readmit(*http.Request) error {
+	if t.shut {
+		return errors.New("shut meanwhile")
+	}
+	return nil
+}
+
+// Who holds an attempt up asks its gate again before it lets the attempt go on.
+func ExampleLive_Admit() {
+	gate := &turnstile{}
+	admitted := func(next http.RoundTripper) http.RoundTripper {
+		return exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+			exchange.LiveFrom(req.Context()).Admit(gate, 0)
+			return next.RoundTrip(req)
+		})
+	}
+	held := func(next http.RoundTripper) http.RoundTripper {
+		return exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+			gate.shut = true // while the attempt waits
+			if err := exchange.LiveFrom(req.Context()).Readmit(req); err != nil {
+				exchange.CloseBody(req)
+				return nil, err
+			}
+			return next.RoundTrip(req)
+		})
+	}
+	ctx, call := exchange.WithCall(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com/items", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rt := godwittest.Always(godwittest.Status(204))
+	resp, err := exchange.Send(exchange.Chain(rt, admitted, held), req, call, 0)
+	if err == nil {
+		fmt.Println(resp.Status, resp.Body.Close())
+		return
+	}
+	fmt.Println(len(rt.Requests()), "sent:", err)
+	// Output: 0 sent: shut meanwhile
+}
+
+// A slow attempt is left for one that runs beside it, as a hedge does.
+func ExampleBeside() {
+	rt := godwittest.Script(godwittest.Text(200, "from the second"))
+	hedged := exchange.RoundTripFunc(func(req *http.Request) (*http.Response, error) {
+		first := exchange.LiveFrom(req.Context())
+		second := exchange.Beside(first.Source(), first.Call())
+		resp, err := second.Run(rt)
+		if err != nil {
+			return nil, err
+		}
+		second.Win()
+		slower := errors.New("the other one was faster")
+		first.Cancel(slower)
+		first.Yield(slower)
+		return resp, nil
+	})
+	ctx, call := exchange.WithCall(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com/items", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := exchange.Send(hedged, req, call, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, attempt := range call.Attempts() {
+		fmt.Println(attempt.Status, attempt.Err)
+	}
+	fmt.Println(call.ChargedCount(), "charged", resp.Body.Close())
+	// Output:
+	// 0 the other one was faster
+	// 200 <nil>
+	// 1 charged <nil>
+}

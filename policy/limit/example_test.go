@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -150,4 +151,19 @@ func ExampleLimiter_Flush() {
 	// Output:
 	// sent
 	// true
+}
+
+// A driver keeps a book, and applies each round to it at its own clock.
+func ExampleNewBook() {
+	book := limit.NewBook()
+	for range 2 {
+		answer := book.Apply(1, &limit.Round{Process: "a", Origin: "https://api.example.com"})
+		fmt.Println(len(answer.Lines), "lines,", answer.Processes, "process")
+	}
+	text, err := json.Marshal(book) // what is kept
+	fmt.Println(json.Valid(text), err)
+	// Output:
+	// 0 lines, 1 process
+	// 0 lines, 1 process
+	// true <nil>
 }
