@@ -3,6 +3,7 @@ package limit
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godwit-go/godwit/exchange"
@@ -37,24 +38,24 @@ type Config struct {
 	// server wants none for longer, calls fail at once, and after this time one
 	// finds out. Default 1h.
 	MaxFreeze time.Duration `yaml:"max_freeze"`
-	// StoreKind says who shares the quotas: process (default: this process alone),
-	// file (every process on this machine, through a locked file), redis (every
-	// process that uses the same Redis or Valkey) or solo (processes that can share
-	// nothing: each steers by what the server says is left).
+	// StoreKind says who shares the quotas: process (default) is this process
+	// alone, file every process on this machine, through a locked file, redis every
+	// process that uses the same Redis or Valkey, and solo is for processes that
+	// can share nothing: each steers by what the server says is left.
 	StoreKind string `yaml:"store"`
 	// OnStoreLoss says what a process does while the store does not answer: share
-	// (default: keep to nine tenths of an equal share of the quota), solo (steer by
-	// what the server says is left) or stop (send nothing; calls fail at once,
-	// those of class batch wait).
+	// (default) keeps to nine tenths of an equal share of the quota, solo steers by
+	// what the server says is left, and stop sends nothing: calls fail at once,
+	// those of class batch wait.
 	OnStoreLoss string `yaml:"on_store_loss"`
 	// Lookahead is for how long places in the line of a fleet are taken ahead of
 	// their turn. It bounds what is lost when a process dies. Default 30s.
 	Lookahead time.Duration `yaml:"lookahead"`
 	// TrustHeaders lets the server grant more than is declared. Without it the
-	// smaller of the two counts.
+	// smaller of the two counts. Default false.
 	TrustHeaders bool `yaml:"trust_headers"`
-	// Mode is spread (default: a window's quota is spent evenly), drain (early: at
-	// ten times the mean rate, then calls wait for the next window) or off, which
+	// Mode is spread (default), which spends a window's quota evenly, drain (early:
+	// at ten times the mean rate, then calls wait for the next window) or off, which
 	// takes the limits out: then a refusal holds only the refused call back.
 	Mode string `yaml:"mode"`
 	// Dialect names what the API speaks about its quotas, such as github.
@@ -122,13 +123,13 @@ type Health interface {
 	Health(u *url.URL) float64
 }
 
-// defaultName is the name of a quota that is alone.
-const defaultName = "default"
+// DefaultName is the name of a quota that is alone and has none.
+const DefaultName = "default"
 
 // Has reports whether there is a quota of that name.
 func (c Config) Has(name string) bool {
 	return slices.ContainsFunc(c.Quotas, func(q Quota) bool {
-		return q.Name == name || q.Name == "" && name == defaultName && len(c.Quotas) == 1
+		return q.Name == name || q.Name == "" && name == DefaultName && len(c.Quotas) == 1
 	})
 }
 
@@ -160,15 +161,18 @@ func (c Config) options() (o line.Options, err error) {
 	if err := c.checkStore(); err != nil {
 		return o, err
 	}
+	if err := c.checkSignals(); err != nil {
+		return o, err
+	}
 	if len(c.Quotas) == 0 {
 		law := line.Open()
 		law.MaxFreeze = maxFreeze.Seconds()
-		o.Quotas = []line.Quota{{Name: "default", Law: law, Usual: 1, ByCredential: true}}
+		o.Quotas = []line.Quota{{Name: DefaultName, Law: law, Usual: 1, ByCredential: true}}
 		return o, nil
 	}
 	for i, declared := range c.Quotas {
 		if len(c.Quotas) == 1 && declared.Name == "" {
-			declared.Name = defaultName
+			declared.Name = DefaultName
 		}
 		q, err := declared.compile(i)
 		if err != nil {
@@ -182,6 +186,20 @@ func (c Config) options() (o line.Options, err error) {
 		o.Quotas = append(o.Quotas, q)
 	}
 	return o, nil
+}
+
+// checkSignals refuses a signal for a quota that there is not: it would be about
+// no line.
+func (c Config) checkSignals() error {
+	for i, m := range c.Signals {
+		named := m.Quota == "" || c.Has(m.Quota) || slices.ContainsFunc(c.Quotas, func(q Quota) bool {
+			return strings.EqualFold(m.Quota, q.Name) || strings.EqualFold(m.Quota, q.Resource)
+		})
+		if !named {
+			return exchange.ConfigErrorf("limit.signals[%d].quota: there is no quota %.40q; limit.quotas names them", i, m.Quota)
+		}
+	}
+	return nil
 }
 
 // checkStore checks what is said about the store.

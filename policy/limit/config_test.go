@@ -32,16 +32,33 @@ func TestGoodConfigs(t *testing.T) {
 	}
 }
 
+// A signal may mean a quota by its own name or by the server's.
+func TestGoodSignals(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "core", "Core", "server's"} {
+		if _, err := limit.New(limit.Config{
+			Quotas:  []limit.Quota{{Name: "core", Resource: "server's", Limit: "1/s"}},
+			Signals: []signal.Mapping{{Header: "X", Field: "remaining", Quota: name}},
+		}); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 // What cannot be right is refused with the field's name, and never a panic.
 func TestBadConfigs(t *testing.T) {
 	t.Parallel()
 	one := func(q limit.Quota) limit.Config { return limit.Config{Quotas: []limit.Quota{q}} }
 	for field, c := range map[string]limit.Config{
-		"limit.max_wait: ":                   {MaxWait: -1},
-		"limit.max_freeze: ":                 {MaxFreeze: -1},
-		"limit.mode: ":                       {Mode: "fast"},
-		"limit.dialect: ":                    {Dialect: "klingon"},
-		"limit.signals[0].":                  {Signals: []signal.Mapping{{Header: "X", Field: "colour"}}},
+		"limit.max_wait: ":   {MaxWait: -1},
+		"limit.max_freeze: ": {MaxFreeze: -1},
+		"limit.mode: ":       {Mode: "fast"},
+		"limit.dialect: ":    {Dialect: "klingon"},
+		"limit.signals[0].":  {Signals: []signal.Mapping{{Header: "X", Field: "colour"}}},
+		"limit.signals[0].quota: there is no": {
+			Quotas:  []limit.Quota{{Name: "calls", Limit: "1/s"}},
+			Signals: []signal.Mapping{{Header: "X", Field: "remaining", Quota: "cals"}},
+		},
 		"limit.quotas: ":                     {Quotas: make([]limit.Quota, 17)},
 		"limit.quotas[1].name: missing":      {Quotas: []limit.Quota{{Name: "a", Limit: "1/s"}, {Limit: "1/s"}}},
 		"limit.quotas[1].name: ":             {Quotas: []limit.Quota{{Name: "a", Limit: "1/s"}, {Name: "a", Limit: "1/s"}}},

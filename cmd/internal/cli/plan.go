@@ -187,14 +187,7 @@ func (o *options) addFlow(ctx context.Context, c *plan) error {
 	if o.hasDeadline() {
 		c.options = append(c.options, godwit.Timeout(o.deadline))
 	}
-	switch o.class {
-	case "interactive":
-		c.options = append(c.options, godwit.Class(godwit.ClassInteractive))
-	case "normal":
-		c.options = append(c.options, godwit.Class(godwit.ClassNormal))
-	case "batch":
-		c.options = append(c.options, godwit.Class(godwit.ClassBatch))
-	}
+	o.addClass(c)
 	if o.retryUnsafe {
 		c.options = append(c.options, godwit.Idempotent())
 	}
@@ -216,6 +209,26 @@ func (o *options) addFlow(ctx context.Context, c *plan) error {
 	c.config.SecretValues = append(c.config.SecretValues, key)
 	c.options = append(c.options, godwit.IdempotencyKey(key))
 	return nil
+}
+
+// addClass sets the class of the call in place of that of its operation.
+func (o *options) addClass(c *plan) {
+	if !o.set("class") {
+		return
+	}
+	path := "class"
+	if c.operation != "" {
+		path = "operations." + c.operation + ".class"
+	}
+	c.changed = append(c.changed, overlay{path, o.class, o.sources["class"].text})
+	switch o.class {
+	case "interactive":
+		c.options = append(c.options, godwit.Class(godwit.ClassInteractive))
+	case "normal":
+		c.options = append(c.options, godwit.Class(godwit.ClassNormal))
+	case "batch":
+		c.options = append(c.options, godwit.Class(godwit.ClassBatch))
+	}
 }
 
 // warnInsecure is loud each time certificates are not verified.

@@ -124,7 +124,7 @@ func callHint(e *exchange.Error) string {
 	case e.Kind == exchange.ErrOriginNotAllowed:
 		return "name the origin under auth.origins if the credential belongs there too"
 	case e.RetryAfter > 0:
-		return fmt.Sprintf("another try is allowed in %v", e.RetryAfter)
+		return fmt.Sprintf("another try is allowed in %v", round(e.RetryAfter))
 	case e.Kind == exchange.ErrDNS:
 		return "check the spelling of the host, and the network"
 	case e.Kind == exchange.ErrTLS:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/policy/auth"
+	"github.com/godwit-go/godwit/policy/limit"
 	"github.com/godwit-go/godwit/secret"
 	"github.com/godwit-go/godwit/transport"
 )
@@ -30,10 +31,13 @@ func (o *options) configure(c *godwit.Config) ([]overlay, error) {
 	set("deadline", "timeout.total", c.Timeout.Total == 0, o.deadline.String(), func() { c.Timeout.Total = o.deadline })
 	set("retry", "retry.attempts", c.Retry.Attempts == 0, strconv.Itoa(o.retry+1), func() { c.Retry.Attempts = o.retry + 1 })
 	set("rate", fmt.Sprintf("limit.quotas[%d].limit", len(c.Limit.Quotas)), len(c.Limit.Quotas) == 0, o.rate, func() {
-		if c.Limit.Mode == "off" { // its quotas stay out
-			c.Limit.Mode, c.Limit.Quotas = "", nil
+		if c.Limit.Mode == "off" { // its quotas stay out, and what is said about them
+			c.Limit.Mode, c.Limit.Quotas, c.Limit.Signals = "", nil, nil
 		}
 		c.Limit.Quotas = append(slices.Clone(c.Limit.Quotas), o.quota())
+		if len(c.Limit.Quotas) == 2 && c.Limit.Quotas[0].Name == "" { // it is not alone any more
+			c.Limit.Quotas[0].Name = limit.DefaultName
+		}
 	})
 	set("proxy", "proxy.url", c.Proxy.URL == "", o.proxy, func() { c.Proxy = transport.Proxy{URL: o.proxy} })
 	set("ca", "tls.ca", c.TLS.CA == "", o.ca, func() { c.TLS.CA = o.ca })

@@ -74,6 +74,9 @@ func waitText(e exchange.Event) string {
 		return why // back to the line
 	case e.Name == exchange.EventLimitWait:
 		why = "for its turn"
+		if e.Delay == 0 { // nobody knows yet how long: the store is asked first
+			return "waiting " + why
+		}
 	}
 	return fmt.Sprintf("waiting %v: %s", round(e.Delay), why)
 }
