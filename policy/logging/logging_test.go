@@ -169,6 +169,15 @@ func TestLines(t *testing.T) {
 			{"level": "DEBUG", "msg": "call", "status": 200.0, "attempts": 1.0, "duration": 0.0},
 			{"level": "WARN", "msg": "body failed", "status": 200.0, "attempt": 1.0, "bytes": 5.0, "kind": "truncated", "sent": "yes", "cause": "the body broke off after 5 bytes: unexpected EOF"},
 		}},
+		{"breaker", emit(exchange.Event{Name: exchange.EventBreakerOpen, Delay: time.Second, Reason: "16 of the last 20 outcomes are failures"}), []map[string]any{
+			{"level": "WARN", "msg": "breaker open", "delay": 1e9, "reason": "16 of the last 20 outcomes are failures"}, done,
+		}},
+		{"line", emit(exchange.Event{Name: exchange.EventLimitFrozen, Status: 429, Delay: time.Minute, Reason: "quota core: retry-after"}), []map[string]any{
+			{"level": "WARN", "msg": "limit frozen", "status": 429.0, "delay": 6e10, "reason": "quota core: retry-after"}, done,
+		}},
+		{"store back", emit(exchange.Event{Name: exchange.EventLimitStoreBack, Reason: "it answers again"}), []map[string]any{
+			{"level": "INFO", "msg": "limit store back", "reason": "it answers again"}, done,
+		}},
 		{"events without a line", emit(exchange.Event{Name: exchange.EventRedirect, Status: 302}), []map[string]any{done}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

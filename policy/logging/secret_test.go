@@ -27,6 +27,8 @@ func every(text string, header http.Header, err error) http.RoundTripper {
 		for _, name := range []string{
 			exchange.EventAttemptStart, exchange.EventAttemptDone, exchange.EventRetryWait, exchange.EventRetryGaveUp, exchange.EventRetryResent,
 			exchange.EventRedirect, exchange.EventRedirectRefused, exchange.EventAuthRefused, exchange.EventAuthStripped, exchange.EventCallBody,
+			exchange.EventBreakerOpen, exchange.EventBreakerHalfOpen, exchange.EventBreakerClosed, exchange.EventBreakerStoreLost, exchange.EventBreakerStoreBack,
+			exchange.EventLimitRefused, exchange.EventLimitFrozen, exchange.EventLimitQuotaDrift, exchange.EventLimitStoreLost, exchange.EventLimitStoreBack,
 		} {
 			for _, c := range []error{cause, call.NewError(exchange.ErrConnect, "", req, cause), &url.Error{Op: "Get", URL: req.URL.String(), Err: cause}} {
 				call.Emit(req, exchange.Event{Name: name, Status: 503, Delay: time.Second, Reason: text, Cause: c})

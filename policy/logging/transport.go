@@ -119,7 +119,23 @@ func lineOf(e exchange.Event) (l line, ok bool) {
 	case exchange.EventCallBody:
 		return line{slog.LevelWarn, "body failed"}, e.Cause != nil
 	}
-	return line{}, false
+	l, ok = flowLines[e.Name]
+	return l, ok
+}
+
+// flowLines are the lines of the policies that hold calls back: each change of
+// their state once, with what was read and for how long.
+var flowLines = map[string]line{
+	exchange.EventBreakerOpen:      {slog.LevelWarn, "breaker open"},
+	exchange.EventBreakerHalfOpen:  {slog.LevelInfo, "breaker half-open"},
+	exchange.EventBreakerClosed:    {slog.LevelInfo, "breaker closed"},
+	exchange.EventBreakerStoreLost: {slog.LevelWarn, "breaker store lost"},
+	exchange.EventBreakerStoreBack: {slog.LevelInfo, "breaker store back"},
+	exchange.EventLimitRefused:     {slog.LevelWarn, "limit refused"},
+	exchange.EventLimitFrozen:      {slog.LevelWarn, "limit frozen"},
+	exchange.EventLimitQuotaDrift:  {slog.LevelWarn, "limit quota drift"},
+	exchange.EventLimitStoreLost:   {slog.LevelWarn, "limit store lost"},
+	exchange.EventLimitStoreBack:   {slog.LevelInfo, "limit store back"},
 }
 
 // Observe logs the events that have a line of their own.
