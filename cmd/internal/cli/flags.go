@@ -112,7 +112,7 @@ func (o *options) bindFlow(f *pflag.FlagSet) {
 	f.DurationVar(&o.timeout, "timeout", 0, "limit of one attempt, a `DURATION` such as 10s")
 	f.DurationVar(&o.connectTimeout, "connect-timeout", 0, "limit of resolving and connecting, a `DURATION`")
 	f.DurationVar(&o.deadline, "deadline", 0, "limit of the whole command, a `DURATION`")
-	f.IntVar(&o.retry, "retry", 2, "at most `N` further attempts; 0 is none")
+	f.IntVar(&o.retry, "retry", 2, "at most `N` further attempts after failures; 0 is none, for refusals too")
 	f.BoolVar(&o.retryUnsafe, "retry-unsafe", false, "retry although the request may be processed twice")
 	f.StringVar(&o.rate, "rate", "", "send no faster than this `RATE`, such as 10/s, beside the quotas of the definition")
 	f.StringVar(&o.class, "class", "", "patience in line: `CLASS` is interactive, normal or batch, which waits as long as it takes")
