@@ -376,7 +376,7 @@ func (l *Limiter) refusal(p *place, turn, now float64) error {
 			return refuse(Exhausted, at-now, "quota %q is exhausted: the server wants no call for %v", t.quota.Name, seconds(at-now).Round(time.Millisecond))
 		}
 	}
-	if turn > p.latest {
+	if turn > p.latest+tiny { // a turn at the very end of the wait must not fall to a rounding error
 		return refuse(TooLate, turn-now, "the turn is in %v, and the call can wait %v", seconds(turn-now).Round(time.Millisecond), seconds(math.Max(0, p.latest-now)).Round(time.Millisecond))
 	}
 	return nil

@@ -29,7 +29,11 @@ func TestC2_OneLineForAllCallers(t *testing.T) {
 			t.Fatalf("status %d after %v", resp.StatusCode, time.Since(start))
 		}
 		for range 3 { // they fill the line
-			go func() { _ = r.get("/queued") }()
+			go func() {
+				if resp := r.get("/queued"); resp.StatusCode != 200 {
+					t.Errorf("a queued call got status %d", resp.StatusCode)
+				}
+			}()
 		}
 		synctest.Wait()
 		start, before := time.Now(), sends.Load()
